@@ -1,0 +1,1 @@
+"""Masks: one file and one class each, all on the contract of :mod:`dbmask.masks.base`."""

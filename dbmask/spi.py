@@ -1,0 +1,232 @@
+"""The protocols at the seams between dbmask and databases. A third-party connector implements these and inherits nothing.
+
+    Connector.source(url) -> Source     what can be read: schema, structure, a snapshot of rows
+    Connector.target(url) -> Target     what is built: a replica beside what is there, published when complete
+
+Rows travel as batches: a list of columns, each a list of Python values of one length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from dbmask.schema import ColumnType, Schema, Table, TableName
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = [
+    "Batch",
+    "Capabilities",
+    "Connector",
+    "Pads",
+    "Progress",
+    "Reader",
+    "Sink",
+    "Source",
+    "Structure",
+    "Target",
+    "TargetTable",
+]
+
+Batch = list[list[Any]]
+"""Columns of equal length, in the order of the query's projections."""
+
+Pads = Mapping[str, tuple[bytes, bytes]]
+"""HMAC pads (inner, outer) by key name: what a session needs to compute keyed masks in SQL. Never logged."""
+
+Progress = Callable[[int], None]
+"""Called with a number of rows, from time to time."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a database can do, read by the planner and by the tests alike.
+
+    ``keys_in_session``: pads can reach a session without a trace in its logs, so that keyed masks may run in SQL;
+    ``keyed_why_not`` says why where they cannot. ``transactional_ddl``, ``schemas``, ``drop_column`` describe the target.
+    """
+
+    dialect: str
+    keys_in_session: bool = True
+    keyed_why_not: str = ""
+    schemas: bool = True
+    embedded: bool = False
+    parallel_writers: bool = True
+    max_identifier: int = 63
+
+
+@dataclass(frozen=True)
+class TargetTable:
+    """One table of the replica: where its rows come from, what it keeps.
+
+    ``table`` is the source's; ``columns`` are those that rows are written to, in order; ``dropped`` are absent from
+    the replica; ``types`` gives the masked type of a column where it differs from the source's.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    rows: bool = True
+
+    @property
+    def name(self) -> TableName:
+        """The table's name, the same in source and replica."""
+        return self.table.name
+
+
+@dataclass(frozen=True)
+class Structure:
+    """DDL in sections: ``pre`` before the rows, ``post`` after them (indexes, keys, views, triggers).
+
+    ``dialect`` says whose DDL it is; where it is not the target's own, the target makes its own from ``tables``.
+    """
+
+    dialect: str
+    schema: Schema
+    tables: tuple[TargetTable, ...]
+    pre: tuple[str, ...] = ()
+    post: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """One consistent snapshot of a source, or the finished rows of a target."""
+
+    @property
+    def position(self) -> str:
+        """What identifies the snapshot (LSN, GTID, file digest), for the certificate; empty where nothing does."""
+        ...
+
+    def use_keys(self, pads: Pads) -> None:
+        """Make these pads readable by queries of this session, in a way that no statement log records."""
+        ...
+
+    def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
+        """Run a SELECT whose keys are KeyRef nodes and stream its rows. Raises ConnectorError."""
+        ...
+
+
+class Source(Protocol):
+    """An open source database."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this database can do."""
+        ...
+
+    def identity(self) -> str:
+        """What this database is, whatever URL led here (system identifier and name, device and inode)."""
+        ...
+
+    def schema(self) -> Schema:
+        """The structure, read anew. Raises ConnectorError."""
+        ...
+
+    def privileges(self, tables: Sequence[TableName]) -> Mapping[TableName, str]:
+        """For each table that this user may not read: why, in a few words."""
+        ...
+
+    def structure(self, schema: Schema, tables: Sequence[TargetTable]) -> Structure:
+        """The DDL of these tables and of what hangs on them. Raises ConnectorError."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Reader]:
+        """Open one consistent snapshot for reading."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back; a second call does nothing."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the rows of one table go."""
+
+    def write(self, batch: Batch) -> None:
+        """Append a batch. Raises ConnectorError."""
+        ...
+
+
+class Target(Protocol):
+    """A replica being built beside what is there. Nothing shows until :meth:`publish`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this database can do."""
+        ...
+
+    def identity(self) -> str:
+        """As Source.identity; empty where the target does not exist yet."""
+        ...
+
+    def check(self, overwrite: bool) -> None:
+        """Raise UsageError unless the target is absent, empty, made by dbmask, or may be overwritten."""
+        ...
+
+    def begin(self) -> None:
+        """Open the building area."""
+        ...
+
+    def create(self, structure: Structure) -> tuple[str, ...]:
+        """Create tables; return what could not arrive, in words."""
+        ...
+
+    def relay(
+        self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
+    ) -> int | None:
+        """Copy a fully pushed-down SELECT without parsing rows; return the row count, or None where there is no such way."""
+        ...
+
+    def sink(self, table: TargetTable) -> AbstractContextManager[Sink]:
+        """Open a bulk writer for one table."""
+        ...
+
+    def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
+        """After the rows: indexes, keys, sequences past the highest key, derived values, views, triggers, statistics."""
+        ...
+
+    def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
+        """Rows that break each foreign key of the structure, by "table.key"; an unbroken key counts 0."""
+        ...
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Read what was built, before or after it is published."""
+        ...
+
+    def publish(self) -> None:
+        """Let the replica appear, complete, in the place of what was there."""
+        ...
+
+    def abort(self) -> None:
+        """Remove what was built; what was there before stays. Safe at any time."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back; a second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One kind of database."""
+
+    name: str
+    schemes: tuple[str, ...]
+    dialect: str
+
+    def source(self, url: str) -> Source:
+        """Open a source for reading. Raises ConnectorError or UsageError."""
+        ...
+
+    def target(self, url: str) -> Target:
+        """Prepare a target; nothing is written yet. Raises ConnectorError or UsageError."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """What this kind of database can do when nothing in particular stands against it."""
+        ...

@@ -1,0 +1,130 @@
+"""Canonical text of a value: what a PRF reads, the same from every database and from Python.
+
+The SQL side of the same table is ``Dialect.canonical``; the conformance suite holds the two together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from dbmask_sql.kinds import Kind
+
+__all__ = ["canonical_text", "canonicalizer"]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _padded(value: Any) -> str:
+    return _text(value).rstrip(" ")
+
+
+def _integer(value: Any) -> str:
+    return str(int(value))
+
+
+def _decimal(value: Any) -> str:
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if not number.is_finite():
+        return str(number)
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _boolean(value: Any) -> str:
+    return "true" if value else "false"
+
+
+def _parsed(value: Any) -> Any:
+    """A temporal value that a database without such types (SQLite) keeps as ISO text; other text stays as it is."""
+    if isinstance(value, str):
+        try:
+            return dt.datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _date(value: Any) -> str:
+    value = _parsed(value)
+    if isinstance(value, dt.datetime):
+        value = value.date()
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _time(value: Any) -> str:
+    return value.isoformat("microseconds") if isinstance(value, dt.time) else str(value)
+
+
+def _timestamp(value: Any) -> str:
+    value = _parsed(value)
+    if isinstance(value, dt.datetime):
+        return value.replace(tzinfo=None).isoformat("T", "microseconds")
+    return str(value)
+
+
+def _timestamptz(value: Any) -> str:
+    value = _parsed(value)
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None:
+            value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
+    return str(value)
+
+
+def _uuid(value: Any) -> str:
+    return str(value if isinstance(value, uuid.UUID) else uuid.UUID(str(value)))
+
+
+def _float(value: Any) -> str:
+    number = float(value)
+    if math.isnan(number):
+        return "nan"
+    if number == 0:
+        return "0.0"  # negative zero compares equal to zero
+    return repr(number)
+
+
+def _json(value: Any) -> str:
+    from dbmask_sql.jcs import canonical_json
+
+    return canonical_json(json.loads(value) if isinstance(value, str | bytes) else value)
+
+
+_BY_KIND: dict[Kind, Callable[[Any], str]] = {
+    Kind.TEXT: _text,
+    Kind.ENUM: _text,
+    Kind.INTEGER: _integer,
+    Kind.DECIMAL: _decimal,
+    Kind.FLOAT: _float,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.TIMESTAMP: _timestamp,
+    Kind.TIMESTAMPTZ: _timestamptz,
+    Kind.UUID: _uuid,
+    Kind.JSON: _json,
+}
+
+
+def canonical_text(kind: Kind, padded: bool = False) -> Callable[[Any], str]:
+    """The function from a non-null value of ``kind`` to its canonical text (bytes have none: see canonicalizer)."""
+    return _padded if padded else _BY_KIND.get(kind, _text)
+
+
+def canonicalizer(kind: Kind, padded: bool = False) -> Callable[[Any], bytes]:
+    """The function from a non-null value of ``kind`` to the bytes that the PRF reads."""
+    if kind is Kind.BYTES:
+        return bytes
+    text = canonical_text(kind, padded)
+    # A lone surrogate cannot come from a database; from a file it is masked, not refused.
+    return lambda value: text(value).encode("utf-8", "surrogatepass")

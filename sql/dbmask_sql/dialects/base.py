@@ -1,0 +1,207 @@
+"""The primitives themselves: what every dialect offers, and the forms that most share.
+
+Everything returns a fresh sqlglot tree; arguments are copied where they are used twice. A primitive that a
+database cannot be shown to give equal to Python returns None, and the mask then runs in Python.
+Text primitives count characters (code points). All are NULL in, NULL out unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from dbmask_sql.keyref import INNER, OUTER, key_ref
+from dbmask_sql.kinds import Kind
+
+__all__ = ["Dialect", "E", "WORDS", "WORD_DIGITS", "call", "cast", "column", "integer", "null", "text"]
+
+E = exp.Expression
+
+WORD_DIGITS = 15
+"""Hex digits in a word: 60 bits, which fit a signed 64-bit integer in every database."""
+WORDS = 4
+"""Words in one PRF output."""
+
+
+def call(name: str, *args: E) -> E:
+    """A function call that sqlglot writes as it stands, without translating it."""
+    return exp.Anonymous(this=name, expressions=list(args))
+
+
+def cast(value: E, type_: str, dialect: str) -> E:
+    """CAST(value AS type_), the type in the dialect's own words."""
+    return exp.Cast(this=value, to=exp.DataType.build(type_, dialect=dialect, udt=True))
+
+
+def column(name: str, table: str | None = None) -> E:
+    """A quoted column reference."""
+    return exp.column(
+        exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True) if table else None
+    )
+
+
+def text(value: str) -> E:
+    """A text literal; each generator escapes it for its database."""
+    return exp.Literal.string(value)
+
+
+def integer(value: int) -> E:
+    """An integer literal, in parentheses where it is negative."""
+    literal = exp.Literal.number(abs(value))
+    return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
+
+
+def null() -> E:
+    """NULL."""
+    return exp.Null()
+
+
+class Dialect:
+    """What one database can compute. ``name`` is sqlglot's name for it."""
+
+    name = ""
+    max_literal_list = 5_000
+
+    # -- canonical text ------------------------------------------------------------------------------------------
+
+    def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
+        """The canonical text of a value of ``kind`` (dbmask.canonical is the same table in Python)."""
+        raise NotImplementedError
+
+    # -- keyed ---------------------------------------------------------------------------------------------------
+
+    def sha256_hex(self, data: E) -> E:
+        """SHA-256 of bytes as 64 lower-case hex digits."""
+        raise NotImplementedError
+
+    def from_hex(self, digits: E) -> E:
+        """Bytes from hex digits."""
+        raise NotImplementedError
+
+    def utf8(self, value: E) -> E:
+        """The UTF-8 bytes of a text."""
+        raise NotImplementedError
+
+    def join_bytes(self, *parts: E) -> E:
+        """Bytes joined."""
+        return _fold(exp.DPipe, parts)
+
+    def prf_hex(self, value: E, key: str) -> E:
+        """HMAC-SHA-256 of a text's UTF-8 bytes under the key called ``key``, as 64 lower-case hex digits."""
+        inner = self.sha256_hex(self.join_bytes(key_ref(key, INNER), self.utf8(value)))
+        return self.sha256_hex(self.join_bytes(key_ref(key, OUTER), self.from_hex(inner)))
+
+    def prf_short_hex(self, value: E, key: str) -> E:
+        """ColumnKey.short in SQL: one SHA-256; sound only for inputs of one fixed length per key."""
+        return self.sha256_hex(self.join_bytes(key_ref(key, INNER), self.utf8(value)))
+
+    def hex_int(self, digits: E) -> E:
+        """A 64-bit integer from at most 15 hex digits."""
+        raise NotImplementedError
+
+    def word(self, hex_digits: E, index: int) -> E:
+        """Word ``index`` (0 to 3) of 64 hex digits: 60 bits as an integer."""
+        return self.hex_int(self.substr(hex_digits, 1 + WORD_DIGITS * index, WORD_DIGITS))
+
+    def prf_word(self, value: E, key: str, index: int = 0) -> E:
+        """Word ``index`` of the PRF of a text."""
+        return self.word(self.prf_hex(value, key), index)
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def concat(self, *parts: E) -> E:
+        """Texts joined; NULL where any part is."""
+        return _fold(exp.DPipe, parts)
+
+    def substr(self, value: E, start: int | E, length: int | E | None = None) -> E:
+        """Characters from ``start`` (from 1), ``length`` of them or all that follow; ``start`` is 1 or more."""
+        args = [value, _int(start)] + ([_int(length)] if length is not None else [])
+        return call("SUBSTR", *args)
+
+    def length(self, value: E) -> E:
+        """The number of characters."""
+        return call("LENGTH", value)
+
+    def right(self, value: E, count: int) -> E:
+        """The last ``count`` characters, or all where there are fewer."""
+        start = call(
+            self.greatest,
+            exp.Add(this=exp.Sub(this=self.length(value), expression=integer(count)), expression=integer(1)),
+            integer(1),
+        )
+        return self.substr(value.copy(), start) if count else text("")
+
+    def repeat(self, value: str, count: E) -> E:
+        """A literal repeated ``count`` times; a count below 1 gives the empty text."""
+        return call("REPEAT", text(value), count)
+
+    def replace(self, value: E, old: E, new: E) -> E:
+        """Every occurrence of ``old``, compared by bytes, replaced; an empty ``old`` replaces nothing."""
+        return call("REPLACE", value, old, new)
+
+    def translate(self, value: E, source: str, target: str) -> E | None:
+        """Each character of ``source`` replaced by the one at the same place in ``target``."""
+        return call("TRANSLATE", value, text(source), text(target))
+
+    def equals(self, value: E, literal: E) -> E:
+        """Whether two texts are equal by bytes, whatever the column's collation says."""
+        return exp.EQ(this=value, expression=literal)
+
+    # -- numbers -------------------------------------------------------------------------------------------------
+
+    greatest = "GREATEST"
+    least = "LEAST"
+
+    def mod(self, value: E, by: E | int) -> E:
+        """The remainder of non-negative integers."""
+        return exp.Paren(this=exp.Mod(this=value, expression=_int(by)))
+
+    def int_div(self, value: E, by: E | int) -> E:
+        """The quotient of integers, truncated."""
+        return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
+
+    def to_int(self, value: E) -> E:
+        """A 64-bit integer from a number or from a text of digits."""
+        return cast(value, "BIGINT", self.name)
+
+    def to_text(self, value: E) -> E:
+        """The text of an integer."""
+        return cast(value, "TEXT", self.name)
+
+    # -- choice --------------------------------------------------------------------------------------------------
+
+    def choose(self, values: Sequence[str], index: E) -> E | None:
+        """Element ``index`` (from 0) of a list of literals."""
+        raise NotImplementedError
+
+    def let(self, value: E, body: Callable[[E], E]) -> E | None:
+        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said."""
+        raise NotImplementedError
+
+    # -- dates ---------------------------------------------------------------------------------------------------
+
+    def date_part(self, value: E, part: str) -> E:
+        """year, month or day of a date or timestamp, as an integer."""
+        return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
+
+    def add_days(self, value: E, days: E, kind: Kind) -> E | None:
+        """A date or timestamp moved by a number of days; the time of day stays."""
+        raise NotImplementedError
+
+
+def _int(value: int | E) -> E:
+    return integer(value) if isinstance(value, int) else value
+
+
+def _fold(node: type[exp.Binary], parts: Sequence[E]) -> E:
+    made = parts[0]
+    for part in parts[1:]:
+        made = node(this=made, expression=part)
+    return exp.Paren(this=made) if len(parts) > 1 else made
+
+
+def json_list(values: Sequence[str]) -> str:
+    """A JSON array of texts, as a literal's content."""
+    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
