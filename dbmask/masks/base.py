@@ -21,8 +21,9 @@ from dbmask.keys import ColumnKey, KeyRing
 from dbmask.schema import Column, ColumnType, Kind
 
 if TYPE_CHECKING:
-    from dbmask_sql.dialects import Dialect
     from sqlglot import exp
+
+    from dbmask_sql.dialects import Dialect
 
 __all__ = ["Bound", "Case", "Columns", "KeyedMask", "Mask", "Promises", "ValueBound", "ValueMask", "nearest"]
 
@@ -232,8 +233,9 @@ class ValueBound:
 
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
         """The expression, with null and empty looked after."""
-        from dbmask_sql.dialects.base import integer, text
         from sqlglot import exp
+
+        from dbmask_sql.dialects.base import integer, text
 
         if self.expression is None:
             return None

@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from dbmask_sql.canonical import canonicalizer
 from pydantic import Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
 from dbmask.schema import ColumnType, Kind
+from dbmask_sql.canonical import canonicalizer
 
 __all__ = ["Hash"]
 

@@ -21,6 +21,4 @@ class Keep(ValueMask):
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit any column."""
-        return self.bound(
-            columns, Promises(type=columns.target.type, injective=True), lambda v: v, lambda e, _: e
-        )
+        return self.bound(columns, Promises(type=columns.target.type, injective=True), lambda v: v, lambda e, _: e)

@@ -51,8 +51,9 @@ class Redact(ValueMask):
         return text[:start] + self.char * hidden + text[len(text) - end :]
 
     def _sql(self, value: Any, dialect: Any) -> Any:
-        from dbmask_sql.dialects.base import integer
         from sqlglot import exp
+
+        from dbmask_sql.dialects.base import integer
 
         length = dialect.length(value)
         if not (self.keep_start or self.keep_end):
@@ -65,6 +66,4 @@ class Redact(ValueMask):
             parts.append(dialect.right(value.copy(), self.keep_end))
         short = exp.LTE(this=length, expression=integer(kept))
         shown = dialect.concat(*parts) if len(parts) > 1 else parts[0]
-        return exp.Case(
-            ifs=[exp.If(this=short, true=dialect.repeat(self.char, length.copy()))], default=shown
-        )
+        return exp.Case(ifs=[exp.If(this=short, true=dialect.repeat(self.char, length.copy()))], default=shown)

@@ -19,7 +19,7 @@ __all__ = ["canonical_text", "canonicalizer"]
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
+    return str(value)
 
 
 def _padded(value: Any) -> str:
@@ -58,7 +58,7 @@ def _date(value: Any) -> str:
     value = _parsed(value)
     if isinstance(value, dt.datetime):
         value = value.date()
-    return value.isoformat() if isinstance(value, dt.date) else str(value)
+    return str(value.isoformat()) if isinstance(value, dt.date) else str(value)
 
 
 def _time(value: Any) -> str:
@@ -77,7 +77,7 @@ def _timestamptz(value: Any) -> str:
     if isinstance(value, dt.datetime):
         if value.tzinfo is not None:
             value = value.astimezone(dt.UTC)
-        return value.replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
+        return str(value.replace(tzinfo=None).isoformat("T", "microseconds")) + "Z"
     return str(value)
 
 

@@ -15,7 +15,7 @@ from sqlglot import exp
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
 
-__all__ = ["Dialect", "E", "WORDS", "WORD_DIGITS", "call", "cast", "column", "integer", "null", "text"]
+__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "text"]
 
 E = exp.Expression
 
@@ -195,8 +195,8 @@ def _int(value: int | E) -> E:
     return integer(value) if isinstance(value, int) else value
 
 
-def _fold(node: type[exp.Binary], parts: Sequence[E]) -> E:
-    made = parts[0]
+def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
+    made: E = parts[0]
     for part in parts[1:]:
         made = node(this=made, expression=part)
     return exp.Paren(this=made) if len(parts) > 1 else made

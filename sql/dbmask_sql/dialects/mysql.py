@@ -39,9 +39,7 @@ class MySQL(Dialect):
         return None
 
     def _utf8mb4(self, value: E) -> E:
-        return exp.Cast(
-            this=value, to=exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
-        )
+        return exp.Cast(this=value, to=exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4")))
 
     def _format(self, value: E, pattern: str) -> E:
         return call("DATE_FORMAT", value, text(pattern))

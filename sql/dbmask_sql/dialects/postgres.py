@@ -1,4 +1,4 @@
-"""PostgreSQL. ``convert_to`` rather than a cast to bytea, which reads backslashes; ``to_char`` rather than a cast, which follows DateStyle."""
+"""PostgreSQL: `convert_to` rather than a cast to bytea, which reads backslashes; `to_char`, since a cast follows DateStyle."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ class Postgres(Dialect):
         if kind is Kind.TIMESTAMP:
             return call("TO_CHAR", value, text('YYYY-MM-DD"T"HH24:MI:SS.US'))
         if kind is Kind.TIMESTAMPTZ:
-            return call(
-                "TO_CHAR", call("TIMEZONE", text("UTC"), value), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-            )
+            return call("TO_CHAR", call("TIMEZONE", text("UTC"), value), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
         return None
 
     def sha256_hex(self, data: E) -> E:
@@ -73,17 +71,13 @@ class Postgres(Dialect):
         if kind is Kind.TIMESTAMP:
             day = exp.Interval(this=text("1 day"))
             return exp.Paren(
-                this=exp.Add(
-                    this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=day)
-                )
+                this=exp.Add(this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=day))
             )
         if kind is Kind.TIMESTAMPTZ:
             # A day of 24 hours: calendar days would follow the session's time zone.
             hours = exp.Interval(this=text("24 hours"))
             return exp.Paren(
-                this=exp.Add(
-                    this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=hours)
-                )
+                this=exp.Add(this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=hours))
             )
         return None
 

@@ -66,14 +66,10 @@ class SQLite(Dialect):
         return cast(value, "INTEGER", self.name)
 
     def int_div(self, value: E, by: E | int) -> E:
-        return exp.Paren(
-            this=exp.Div(this=value, expression=integer(by) if isinstance(by, int) else by, typed=True)
-        )
+        return exp.Paren(this=exp.Div(this=value, expression=integer(by) if isinstance(by, int) else by, typed=True))
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
-        path = exp.Paren(
-            this=exp.DPipe(this=exp.DPipe(this=text("$["), expression=index), expression=text("]"))
-        )
+        path = exp.Paren(this=exp.DPipe(this=exp.DPipe(this=text("$["), expression=index), expression=text("]")))
         return call("JSON_EXTRACT", text(json_list(values)), path)
 
     def let(self, value: E, body: Callable[[E], E]) -> E | None:

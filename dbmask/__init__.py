@@ -1,0 +1,30 @@
+"""dbmask makes production data safe to use: masked clones, masked queries and masked files from one policy.
+
+Public names are loaded when they are first used, so that ``import dbmask`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "DbmaskError": "dbmask.errors",
+    "Policy": "dbmask.policy",
+    "clone": "dbmask.cloner",
+    "plan": "dbmask.planner",
+}
+
+__all__ = ["DbmaskError", "Policy", "__version__", "clone", "plan"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'dbmask' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

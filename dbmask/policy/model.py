@@ -1,0 +1,92 @@
+"""What a policy says, after loading: frozen data in which every mask is built and every place is known.
+
+Names are exact; patterns are kept apart and resolved against a schema by :mod:`dbmask.policy.match`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from dbmask.masks.base import Mask
+from dbmask.schema import TableName
+
+__all__ = ["ColumnRule", "Default", "GroupRule", "Policy", "Relation", "TableMode", "TableRule"]
+
+
+class TableMode(StrEnum):
+    """What happens to a whole table."""
+
+    MASK = "mask"
+    KEEP = "keep"
+    EMPTY = "empty"
+    SKIP = "skip"
+
+
+class Default(StrEnum):
+    """What happens to tables and columns that no rule names."""
+
+    DENY = "deny"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """A column's mask; ``where`` is file:line of the rule; ``name`` is a pattern where it holds ``*`` or ``?``."""
+
+    name: str
+    mask: Mask
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class GroupRule:
+    """A mask over several columns of a table at once (``anonymizer:``)."""
+
+    mask: Mask
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """What a policy says of a table, or of the tables that a pattern names."""
+
+    name: str
+    mode: TableMode = TableMode.MASK
+    columns: tuple[ColumnRule, ...] = ()
+    groups: tuple[GroupRule, ...] = ()
+    filter: str | None = None
+    where: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A foreign key that the database does not know: each column of ``columns`` refers to its fellow of ``ref_columns``."""
+
+    table: TableName
+    columns: tuple[str, ...]
+    ref_table: TableName
+    ref_columns: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy file with everything that it includes.
+
+    ``key`` names where the key comes from; ``tables`` are rules in file order, exact names and patterns alike;
+    ``sections`` holds what other jobs read (``jobs``, ``subset``, ``allow_ddl`` ...), as plain data.
+    """
+
+    version: int = 1
+    key: str | None = None
+    epoch: str = ""
+    default: Default = Default.DENY
+    tables: tuple[TableRule, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    digest: str = ""
