@@ -165,7 +165,12 @@ def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
     with run.target.reader() as replica:
         run.checks += verify_rows(copied, run.rows, reader, replica, run.source.capabilities.dialect)
         checks, unseen = verify_shares(
-            copied, run.rows, reader, replica, (run.source.capabilities.dialect, run.target.capabilities.dialect), run.keys
+            copied,
+            run.rows,
+            reader,
+            replica,
+            (run.source.capabilities.dialect, run.target.capabilities.dialect),
+            run.keys,
         )
         run.checks += checks
         run.not_looked_at += unseen

@@ -16,8 +16,9 @@ from dbmask.schema import Column, Table
 from dbmask.spi import Capabilities
 
 if TYPE_CHECKING:
-    from dbmask_sql.dialects import Dialect
     from sqlglot import exp
+
+    from dbmask_sql.dialects import Dialect
 
 __all__ = ["SOURCE_ALIAS", "TableBinder"]
 
