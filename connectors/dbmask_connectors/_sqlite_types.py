@@ -1,0 +1,70 @@
+"""SQLite's column types: any words, of which the affinity and what people mean by them count."""
+
+from __future__ import annotations
+
+import re
+
+from dbmask.schema import ColumnType, Kind
+
+__all__ = ["column_type"]
+
+_SIZE = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_WORDS: dict[str, Kind] = {
+    "BOOL": Kind.BOOLEAN,
+    "BOOLEAN": Kind.BOOLEAN,
+    "DATE": Kind.DATE,
+    "TIME": Kind.TIME,
+    "DATETIME": Kind.TIMESTAMP,
+    "TIMESTAMP": Kind.TIMESTAMP,
+    "TIMESTAMPTZ": Kind.TIMESTAMPTZ,
+    "TIMESTAMP WITH TIME ZONE": Kind.TIMESTAMPTZ,
+    "TIMESTAMP WITHOUT TIME ZONE": Kind.TIMESTAMP,
+    "DECIMAL": Kind.DECIMAL,
+    "NUMERIC": Kind.DECIMAL,
+    "NUMBER": Kind.DECIMAL,
+    "MONEY": Kind.DECIMAL,
+    "UUID": Kind.UUID,
+    "GUID": Kind.UUID,
+    "JSON": Kind.JSON,
+    "JSONB": Kind.OTHER,
+    "BINARY": Kind.BYTES,
+    "VARBINARY": Kind.BYTES,
+    "": Kind.OTHER,
+    "ANY": Kind.OTHER,
+}
+
+
+def column_type(declared: str, folded: bool = False) -> ColumnType:
+    """The type of a column from its declaration; ``folded`` says that its collation is not BINARY.
+
+    >>> column_type("VARCHAR(40)").length
+    40
+    """
+    size = _SIZE.search(declared)
+    words = " ".join(_SIZE.sub(" ", declared).upper().split())
+    kind = _WORDS.get(words)
+    if kind is None:
+        kind = _by_affinity(words)
+    first, second = (int(size[1]), int(size[2]) if size[2] else None) if size else (None, None)
+    return ColumnType(
+        kind,
+        declared,
+        length=first if kind in (Kind.TEXT, Kind.BYTES) else None,
+        precision=first if kind is Kind.DECIMAL else None,
+        scale=(second or 0) if kind is Kind.DECIMAL and first is not None else None,
+        bits=64 if kind is Kind.INTEGER else None,
+        folded=folded,
+    )
+
+
+def _by_affinity(words: str) -> Kind:
+    """The rules of https://sqlite.org/datatype3.html#determination_of_column_affinity, in their order."""
+    if "INT" in words:
+        return Kind.INTEGER
+    if any(w in words for w in ("CHAR", "CLOB", "TEXT", "STRING")):  # STRING has numeric affinity, and holds texts
+        return Kind.TEXT
+    if "BLOB" in words:
+        return Kind.BYTES
+    if any(w in words for w in ("REAL", "FLOA", "DOUB")):
+        return Kind.FLOAT
+    return Kind.DECIMAL if any(w in words for w in ("DEC", "NUM")) else Kind.OTHER
