@@ -57,11 +57,13 @@ class ColumnKey:
     ``name`` identifies the key within a run (it is no secret); :meth:`sub` gives further independent keys.
     """
 
-    __slots__ = ("_inner", "_outer", "_secret", "name")
+    __slots__ = ("_inner", "_known", "_outer", "_secret", "name")
 
-    def __init__(self, name: str, secret: bytes) -> None:
+    def __init__(self, name: str, secret: bytes, known: dict[str, ColumnKey] | None = None) -> None:
         self.name = name
         self._secret = secret
+        self._known = {} if known is None else known
+        self._known[name] = self
         pads = self.pads
         self._inner = hashlib.sha256(pads.inner)
         self._outer = hashlib.sha256(pads.outer)
@@ -96,7 +98,9 @@ class ColumnKey:
 
     def sub(self, label: str) -> ColumnKey:
         """An independent key for another use within the same mask, such as rounds or a second word stream."""
-        return ColumnKey(f"{self.name}/{label}", hkdf(self._secret, _VERSION + b" sub\0" + label.encode()))
+        name = f"{self.name}/{label}"
+        found = self._known.get(name)
+        return found or ColumnKey(name, hkdf(self._secret, _VERSION + b" sub\0" + label.encode()), self._known)
 
     def secret(self, length: int = 32) -> bytes:
         """Key material for another primitive (AES in FF1), derived under its own label."""
@@ -207,10 +211,17 @@ class KeyRing:
 
     def column(self, domain: str) -> ColumnKey:
         """The key of ``domain``. Raises KeySourceError where the run has no master key."""
-        key = self._keys.get(domain)
-        if key is None:
-            key = self._keys[domain] = ColumnKey(domain, self.master.column_secret(domain, self.epoch))
-        return key
+        name = domain.replace("/", "//")  # a single slash separates sub-keys
+        found = self._keys.get(name)
+        return found or ColumnKey(name, self.master.column_secret(domain, self.epoch), self._keys)
+
+    def pads(self, names: Iterable[str]) -> dict[str, Pads]:
+        """The pads of keys that masks have asked for, by key name: what a session needs to run them in SQL."""
+        return {name: self._keys[name].pads for name in names}
+
+    def fingerprint(self) -> str:
+        """The master key's fingerprint; empty where the run has no key."""
+        return self._master.fingerprint() if self._master else ""
 
 
 def new_key() -> str:

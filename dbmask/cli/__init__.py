@@ -1,1 +1,108 @@
-"""."""
+"""The command line: one file per command, each imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from dbmask import __version__
+from dbmask.errors import DbmaskError
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS = {
+    "check": "dbmask.cli.check",
+    "clone": "dbmask.cli.clone",
+    "demo": "dbmask.cli.demo",
+    "key": "dbmask.cli.key",
+    "masks": "dbmask.cli.masks",
+    "plan": "dbmask.cli.plan",
+    "schema": "dbmask.cli.schema",
+    "value": "dbmask.cli.value",
+}
+"""Command name -> module; each module holds a click command called ``command``."""
+
+_SUMMARY = {
+    "check": "Compare policy, lock file and database: exit 3 and the list on drift.",
+    "clone": "Clone a database into a masked replica.",
+    "demo": "Make a small shop database, clone it masked, show both.",
+    "key": "Make a masking key.",
+    "masks": "List the masks, or describe one.",
+    "plan": "Show what a policy does to a database, and everything that stands against it.",
+    "schema": "Print the JSON Schema of policies, for editors.",
+    "value": "Mask values from standard input as a column's are masked.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are used, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SUMMARY[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dbmask")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error. It may hold what messages leave out.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Make production data safe to use: masked clones, masked queries and masked files from one policy.
+
+    Exit codes: 0 done, 1 the job failed, 2 wrong usage or policy, 3 a check found something.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    argv = sys.argv[1:] if args is None else args
+    sys.exit(run(argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line; return the exit code. Messages go to stderr."""
+    debug = "--debug" in argv
+    try:
+        result: Any = cli.main(args=argv, prog_name="dbmask", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return _interrupted()
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DbmaskError as error:
+        if debug:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        # Its text may quote data: only its type is shown.
+        click.echo(f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True)
+        return 1
+
+
+def _interrupted() -> int:
+    click.echo("Interrupted: nothing half-done was left.", err=True)
+    return 1

@@ -1,1 +1,7 @@
-"""."""
+"""Cloning a database into a masked replica."""
+
+from __future__ import annotations
+
+from dbmask.cloner.run import CloneResult, clone
+
+__all__ = ["CloneResult", "clone"]

@@ -1,1 +1,7 @@
-"""."""
+"""Running a table plan: the pushed-down SELECT, then batches through the masks that are left to Python."""
+
+from __future__ import annotations
+
+from dbmask.engine.run import masked_batches, pads_for
+
+__all__ = ["masked_batches", "pads_for"]

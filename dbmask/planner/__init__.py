@@ -1,1 +1,62 @@
-"""."""
+"""Planning: which mask stands on which column, where it runs, and everything that can be seen to fail beforehand."""
+
+from __future__ import annotations
+
+from dbmask.keys import KeyRing
+from dbmask.planner.build import build_plan
+from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
+from dbmask.planner.select import Reading, reading
+from dbmask.policy.model import Policy
+from dbmask.registry import connector_for
+from dbmask.schema import Schema
+from dbmask.spi import Capabilities, Source
+
+__all__ = [
+    "ColumnPlan",
+    "Plan",
+    "Profile",
+    "Reading",
+    "RunsIn",
+    "TablePlan",
+    "Unit",
+    "build_plan",
+    "plan",
+    "plan_source",
+    "reading",
+]
+
+
+def plan(
+    policy: Policy,
+    source: str | None = None,
+    *,
+    schema: Schema | None = None,
+    capabilities: Capabilities | None = None,
+    profile: Profile | str = Profile.CLONE,
+    keys: KeyRing | None = None,
+) -> Plan:
+    """Plan a policy against a database (``source``, a URL) or against a ``schema`` at hand with its ``capabilities``.
+
+    Returns a plan even where it has problems (see Plan.require). Raises UsageError for an unknown URL and
+    ConnectorError where the database cannot be read.
+    """
+    if source is not None:
+        opened = connector_for(source).source(source)
+        try:
+            return plan_source(policy, opened, Profile(profile), keys)
+        finally:
+            opened.close()
+    if schema is None:
+        raise TypeError("plan() needs a source URL or a schema")
+    return build_plan(policy, schema, capabilities or Capabilities(schema.dialect), Profile(profile), keys)
+
+
+def plan_source(
+    policy: Policy, source: Source, profile: Profile = Profile.CLONE, keys: KeyRing | None = None
+) -> Plan:
+    """Plan a policy against an open source, privileges included."""
+    schema = source.schema()
+    made = build_plan(policy, schema, source.capabilities, profile, keys, {})
+    wanted = [t.name for t in made if t.mode.value in ("mask", "keep")]
+    unreadable = source.privileges(wanted)
+    return build_plan(policy, schema, source.capabilities, profile, keys, unreadable) if unreadable else made

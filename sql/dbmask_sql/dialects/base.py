@@ -170,6 +170,10 @@ class Dialect:
         """The text of an integer."""
         return cast(value, "TEXT", self.name)
 
+    def as_type(self, value: E, type_sql: str) -> E:
+        """A masked value as the column's own type, for databases whose binary rows depend on it."""
+        return value
+
     # -- choice --------------------------------------------------------------------------------------------------
 
     def choose(self, values: Sequence[str], index: E) -> E | None:

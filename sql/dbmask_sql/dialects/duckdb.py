@@ -53,6 +53,9 @@ class DuckDB(Dialect):
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
 
+    def as_type(self, value: E, type_sql: str) -> E:
+        return cast(value, type_sql, self.name) if type_sql else value
+
     def choose(self, values: Sequence[str], index: E) -> E | None:
         items = exp.Array(expressions=[text(v) for v in values])
         return call("LIST_EXTRACT", items, exp.Add(this=index, expression=integer(1)))

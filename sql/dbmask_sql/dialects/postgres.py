@@ -55,6 +55,9 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def as_type(self, value: E, type_sql: str) -> E:
+        return cast(value, type_sql, self.name) if type_sql else value
+
     def choose(self, values: Sequence[str], index: E) -> E | None:
         # A jsonb constant costs 0.08 us a row where subscripting text[] of 10,000 costs 10.
         constant = cast(text(json_list(values)), "JSONB", self.name)

@@ -1,0 +1,33 @@
+"""What commands share: options, policies with their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dbmask.keys import KeyRing
+from dbmask.policy import Policy
+
+__all__ = ["key_option", "load_policy", "policy_argument", "source_option"]
+
+policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
+
+
+def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--source URL``."""
+    return click.option("--source", required=True, metavar="URL", help="The database to read.")(command)
+
+
+def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--key-file FILE``."""
+    return click.option(
+        "--key-file", metavar="FILE", help="A file that holds the masking key; otherwise DBMASK_KEY or the policy's `key:`."
+    )(command)
+
+
+def load_policy(path: str, key_file: str | None) -> tuple[Policy, KeyRing]:
+    """The policy and its keys. Raises PolicyError and KeySourceError."""
+    policy = Policy.load(path)
+    return policy, policy.keyring(key_file=key_file)

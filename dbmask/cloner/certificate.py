@@ -1,0 +1,95 @@
+"""The certificate of a run: what was masked how, where it ran, and what was checked with which result."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbmask import __version__
+from dbmask.planner import Plan
+from dbmask.policy.model import Policy, TableMode
+
+__all__ = ["Certificate", "Check", "describe", "write_certificate"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: ``subject`` (table, column or key), what was found, whether that is as it should be."""
+
+    kind: str
+    subject: str
+    passed: bool
+    found: str
+    figures: Mapping[str, float | int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Everything an auditor needs; holds neither values nor keys."""
+
+    started: str
+    finished: str
+    source: str
+    target: str
+    snapshot: str
+    policy: str
+    policy_digest: str
+    epoch: str
+    key_fingerprint: str
+    tables: Sequence[Mapping[str, Any]]
+    checks: Sequence[Check]
+    not_looked_at: Sequence[str]
+    left_out: Sequence[str]
+    version: str = __version__
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"dbmask": self.version, "passed": self.passed, **asdict(self)}
+
+
+def describe(plan: Plan, rows: Mapping[Any, int], seconds: Mapping[Any, float]) -> list[dict[str, Any]]:
+    """The certificate's tables: mode, rows, and per column its mask and where it ran."""
+    return [
+        {
+            "table": str(t.name),
+            "mode": t.mode.value,
+            "rows": rows.get(t.name, 0),
+            "seconds": round(seconds.get(t.name, 0.0), 3),
+            "columns": [
+                {"column": c.column.name, "mask": c.mask, "runs_in": c.runs_in.value, "keyed": c.keyed} for c in t.columns
+            ],
+        }
+        for t in plan
+        if t.mode is not TableMode.SKIP
+    ]
+
+
+def policy_facts(policy: Policy) -> dict[str, str]:
+    """What a certificate says of the policy."""
+    return {"policy": policy.path, "policy_digest": policy.digest, "epoch": policy.epoch}
+
+
+def write_certificate(certificate: Certificate, path: Path) -> None:
+    """Write it as JSON, complete or not at all. Raises OSError."""
+    partial = path.with_name(path.name + f".{os.getpid()}.tmp")
+    text = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False, sort_keys=True)
+    try:
+        partial.write_text(text + "\n", "utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,198 @@
+"""Looking at the replica: as many rows as were read, and no more values left as they were than their masks explain.
+
+Rows of source and replica are matched by their masked primary key. Of large tables a sample is read: the rows
+whose key's SHA-256 falls into one class of ``m``, which is the same set on both sides, spread over the whole table,
+and bounded in memory whatever the table's size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from dbmask_sql.canonical import canonicalizer
+
+from dbmask.cloner.certificate import Check
+from dbmask.engine import masked_batches, pads_for
+from dbmask.keys import KeyRing
+from dbmask.planner import ColumnPlan, RunsIn, TablePlan, reading
+from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.policy.model import TableMode
+from dbmask.schema import ColumnType, TableName
+from dbmask.spi import Reader
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["SAMPLE_ROWS", "verify_rows", "verify_shares"]
+
+SAMPLE_ROWS = 200_000
+"""About how many rows of a table are compared."""
+
+_Rows = dict[bytes, list[bytes | None]]
+
+
+def _table(name: TableName) -> exp.Expression:
+    from sqlglot import exp
+
+    return exp.Table(
+        this=exp.to_identifier(name.name, quoted=True),
+        db=exp.to_identifier(name.schema, quoted=True) if name.schema else None,
+        alias=exp.TableAlias(this=exp.to_identifier(SOURCE_ALIAS, quoted=True)),
+    )
+
+
+def _count(reader: Reader, name: TableName, where: str | None, dialect: str) -> int:
+    from sqlglot import exp, parse_one
+
+    query = exp.select(exp.Count(this=exp.Star())).from_(_table(name))
+    if where:
+        query = query.where(parse_one(where, read=dialect))
+    return next(int(batch[0][0]) for batch in reader.read(query))
+
+
+def verify_rows(
+    plans: Sequence[TablePlan], rows: Mapping[TableName, int], source: Reader, replica: Reader, dialect: str
+) -> list[Check]:
+    """Compare row counts: in the source's snapshot, as copied, and in the replica."""
+    checks = []
+    for plan in plans:
+        there = _count(source, plan.name, plan.filter, dialect)
+        here = _count(replica, plan.name, None, dialect)
+        passed = there == here == rows[plan.name]
+        found = f"{here:,} rows" if passed else f"{there:,} rows in the source, {rows[plan.name]:,} copied, {here:,} in the replica"
+        checks.append(Check("rows", str(plan.name), passed, found, {"source": there, "replica": here}))
+    return checks
+
+
+def verify_shares(
+    plans: Sequence[TablePlan],
+    rows: Mapping[TableName, int],
+    source: Reader,
+    replica: Reader,
+    dialects: tuple[str, str],
+    keys: KeyRing,
+) -> tuple[list[Check], list[str]]:
+    """For each masked column: the share of rows whose value stayed equal, against what its mask allows.
+
+    Returns checks, and in words what could not be looked at.
+    """
+    checks: list[Check] = []
+    unseen: list[str] = []
+    for plan in plans:
+        masked = [c for c in plan.columns if c.masked and c.runs_in in (RunsIn.SQL, RunsIn.PYTHON)]
+        if not masked or plan.mode is TableMode.KEEP:
+            continue
+        key = plan.table.primary_key
+        if not key or not set(key) <= set(plan.writes):
+            unseen.append(f"{plan.name}: has no primary key in the replica, so equal values were not counted")
+            continue
+        modulus = max(1, rows[plan.name] // SAMPLE_ROWS)
+        before = _source_rows(plan, masked, source, dialects[0], keys, modulus)
+        after = _replica_rows(plan, masked, replica, dialects[1], modulus)
+        checks += [_share(plan, c, i, before, after, modulus) for i, c in enumerate(masked)]
+    return checks, unseen
+
+
+def _share(plan: TablePlan, column: ColumnPlan, at: int, before: _Rows, after: _Rows, modulus: int) -> Check:
+    seen = equal = 0
+    missing = 0
+    for key, values in before.items():
+        fellow = after.get(key)
+        if fellow is None:
+            missing += 1
+            continue
+        raw = values[at]
+        if raw is None or raw == b"":
+            continue
+        seen += 1
+        equal += raw == fellow[at]
+    share = equal / seen if seen else 0.0
+    allowed = column.unchanged
+    # Three standard deviations of a binomial share, and one row, are left to chance.
+    slack = 3 * math.sqrt(allowed * (1 - allowed) / seen) + 1 / seen if seen and allowed > 0 else 0.0
+    passed = share <= min(allowed + slack, 1.0) and missing == 0
+    looked = "every row" if modulus == 1 else f"a sample of {len(before):,} rows over the whole table"
+    found = f"{share:.1%} of {seen:,} values stayed equal, {allowed:.1%} allowed under {column.mask} ({looked})"
+    if missing:
+        found = f"{missing:,} of {len(before):,} rows are not in the replica under their masked key"
+    figures = {"equal": equal, "seen": seen, "allowed": allowed, "missing": missing, "sampled_1_in": modulus}
+    return Check("unchanged", f"{plan.name}.{column.column.name}", passed, found, figures)
+
+
+def _key_bytes(parts: Sequence[Any], types: Sequence[ColumnType]) -> bytes:
+    texts = [canonicalizer(t.kind, t.padded)(v) for v, t in zip(parts, types, strict=True)]
+    return b"".join(b"%d:%b" % (len(t), t) for t in texts)
+
+
+def _in_sample(key: bytes, modulus: int) -> bool:
+    return modulus == 1 or int.from_bytes(sha256(key).digest()[:8], "big") % modulus == 0
+
+
+def _source_rows(
+    plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, keys: KeyRing, modulus: int
+) -> _Rows:
+    """Masked key -> raw values, for the sampled rows of the source."""
+    from dbmask_sql.dialects.base import column
+    from sqlglot import exp
+
+    key = plan.table.primary_key
+    units = tuple(u for u in plan.units if set(u.bound.outputs) & set(key))
+    part = reading(replace(plan, units=units), dialect)
+    extra = len(part.query.expressions)
+    raws = [exp.alias_(column(c.column.name, SOURCE_ALIAS), f"dbmask_old_{i}", quoted=True) for i, c in enumerate(masked)]
+    query = part.query.select(*raws)
+    reader.use_keys(pads_for([query], keys))
+    width = len(part.writes)
+    both = replace(
+        part,
+        query=query,
+        writes=(*part.writes, *(f"dbmask_old_{i}" for i in range(len(masked)))),
+        ready=(*part.ready, *range(extra, extra + len(masked))),
+    )
+    where = [part.writes.index(k) for k in key]
+    return _collect(reader, both, where, range(width, width + len(masked)), plan, masked, modulus)
+
+
+def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, modulus: int) -> _Rows:
+    """Masked key -> masked values, for the sampled rows of the replica."""
+    from dbmask_sql.dialects.base import column
+    from sqlglot import exp
+
+    from dbmask.planner.select import Reading
+
+    names = [*plan.table.primary_key, *(c.column.name for c in masked)]
+    query = exp.select(*(exp.alias_(column(n, SOURCE_ALIAS), f"c{i}", quoted=True) for i, n in enumerate(names)))
+    query = query.from_(_table(plan.name))
+    part = Reading(query, tuple(f"c{i}" for i in range(len(names))), tuple(range(len(names))), ())
+    width = len(plan.table.primary_key)
+    return _collect(reader, part, range(width), range(width, len(names)), plan, masked, modulus)
+
+
+def _collect(
+    reader: Reader,
+    part: Any,
+    key_at: Sequence[int],
+    value_at: Sequence[int],
+    plan: TablePlan,
+    masked: Sequence[ColumnPlan],
+    modulus: int,
+) -> _Rows:
+    by_name = {c.column.name: c for c in plan.columns}
+    key_types = [by_name[k].out_type for k in plan.table.primary_key]
+    texts = [canonicalizer(c.column.type.kind, c.column.type.padded) for c in masked]
+    found: _Rows = {}
+    for batch in masked_batches(reader, part):
+        for row in zip(*batch, strict=True):
+            key = _key_bytes([row[i] for i in key_at], key_types)
+            if _in_sample(key, modulus):
+                # Only fingerprints are held: a sample of long texts stays small.
+                found[key] = [None if row[i] is None else _short(text(row[i])) for i, text in zip(value_at, texts, strict=True)]
+    return found
+
+
+def _short(data: bytes) -> bytes:
+    return data if len(data) <= 32 else sha256(data).digest()

@@ -1,0 +1,37 @@
+"""One table's rows, masked: what SQL made ready, and what Python adds batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from dbmask.keys import KeyRing, Pads
+from dbmask.planner import Reading
+from dbmask.spi import Batch, Reader
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["masked_batches", "pads_for"]
+
+
+def pads_for(queries: Iterable[exp.Expression], keys: KeyRing) -> dict[str, Pads]:
+    """The pads of every key that these queries refer to."""
+    from dbmask_sql.keyref import key_names
+
+    names = dict.fromkeys(name for query in queries for name in key_names(query))
+    return keys.pads(names)
+
+
+def masked_batches(reader: Reader, reading: Reading, batch_rows: int = 10_000) -> Iterator[Batch]:
+    """Stream a table's masked rows as columns in the order of ``reading.writes``. Raises MaskError and ConnectorError."""
+    for raw in reader.read(reading.query, batch_rows):
+        yield _finished(raw, reading)
+
+
+def _finished(raw: Batch, reading: Reading) -> Batch:
+    made: Batch = [raw[i] if i >= 0 else [] for i in reading.ready]
+    for unit, inputs, outputs in reading.leftover:
+        for place, column in zip(outputs, unit.bound.apply([raw[i] for i in inputs]), strict=True):
+            made[place] = column
+    return made

@@ -1,0 +1,157 @@
+"""From a resolved table to bound masks: the only place that decides where a mask runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dbmask.errors import BindError, KeySourceError, Problem
+from dbmask.keys import KeyRing
+from dbmask.masks.base import Bound, Columns, Mask
+from dbmask.planner.model import ColumnPlan, Profile, RunsIn, TablePlan, Unit
+from dbmask.policy.match import ResolvedColumn, ResolvedTable
+from dbmask.policy.model import TableMode
+from dbmask.schema import Column, Table
+from dbmask.spi import Capabilities
+
+if TYPE_CHECKING:
+    from dbmask_sql.dialects import Dialect
+    from sqlglot import exp
+
+__all__ = ["SOURCE_ALIAS", "TableBinder"]
+
+SOURCE_ALIAS = "dbmask_src"
+"""The table alias under which masks see the source's columns."""
+
+
+@dataclass
+class TableBinder:
+    """Binds the masks of one table after another; problems gather here."""
+
+    capabilities: Capabilities
+    profile: Profile
+    keys: KeyRing
+    dialect: Dialect
+    problems: list[Problem] = field(default_factory=list)
+
+    def bind(self, resolved: ResolvedTable) -> TablePlan:
+        """The plan of one table. Columns that cannot be bound become problems."""
+        table = resolved.table
+        if resolved.mode in (TableMode.SKIP, TableMode.EMPTY):
+            return TablePlan(table, resolved.mode, why=resolved.why)
+        available = {c.name: c for c in table.columns}
+        columns: list[ColumnPlan] = []
+        units: list[Unit] = []
+        dropped: list[str] = []
+        for group in resolved.groups:
+            unit, plans = self._group(table, group.mask, group.where, available)
+            units += unit
+            columns += plans
+        for item in resolved.columns.values():
+            made = self._column(table, item, available)
+            if made is None:
+                continue
+            column_plan, single = made
+            columns.append(column_plan)
+            if single is not None:
+                units.append(single)
+            elif column_plan.mask == "drop":
+                dropped.append(item.column.name)
+        order = {c.name: i for i, c in enumerate(table.columns)}
+        columns.sort(key=lambda c: order.get(c.column.name, len(order)))
+        return TablePlan(
+            table,
+            resolved.mode,
+            tuple(columns),
+            tuple(units),
+            tuple(dropped),
+            resolved.filter,
+            resolved.why,
+        )
+
+    def _columns(self, table: Table, targets: tuple[Column, ...], available: dict[str, Column]) -> Columns:
+        return Columns(targets, available, table.primary_key, str(table.name), table.rows)
+
+    def _column(
+        self, table: Table, item: ResolvedColumn, available: dict[str, Column]
+    ) -> tuple[ColumnPlan, Unit | None] | None:
+        column = item.column
+        if item.mask is None:  # a generated column without a rule
+            plan = ColumnPlan(column, "recompute", RunsIn.DATABASE, item.why, column.type, masked=False)
+            return plan, None
+        # A column that follows a foreign key is bound as the column it refers to, so that both map alike.
+        seen = column if item.bind_type is None else replace(column, type=item.bind_type)
+        columns = self._columns(table, (seen,), available)
+        bound = self._try(table, column.name, item.mask, columns, item.where)
+        if bound is None:
+            return None
+        promises = bound.promises
+        if not bound.outputs:
+            runs = RunsIn.NOWHERE if item.mask.name == "drop" else RunsIn.DATABASE
+            return ColumnPlan(column, item.mask.name, runs, item.why, column.type), None
+        exprs, reason = self._sql(bound, item.mask, [column], available)
+        unit = Unit(item.mask, bound, exprs)
+        plan = ColumnPlan(
+            column,
+            item.mask.name,
+            unit.runs_in,
+            f"{item.why}; {reason}" if reason else item.why,
+            promises.type,
+            masked=item.mask.name != "keep",
+            keyed=promises.keyed,
+            unchanged=promises.unchanged,
+            warnings=promises.warnings,
+        )
+        return plan, unit
+
+    def _group(
+        self, table: Table, mask: Mask, where: str, available: dict[str, Column]
+    ) -> tuple[list[Unit], list[ColumnPlan]]:
+        bound = self._try(table, "", mask, self._columns(table, (), available), where)
+        if bound is None:
+            return [], []
+        outputs = [available.get(n, Column(n, bound.promises.type)) for n in bound.outputs]
+        exprs, reason = self._sql(bound, mask, outputs, available)
+        unit = Unit(mask, bound, exprs)
+        plans = [
+            ColumnPlan(
+                c,
+                mask.name,
+                unit.runs_in,
+                f"{where}; {reason}" if reason else where,
+                c.type,
+                keyed=bound.promises.keyed,
+                unchanged=bound.promises.unchanged,
+            )
+            for c in outputs
+        ]
+        return [unit], plans
+
+    def _try(self, table: Table, column: str, mask: Mask, columns: Columns, where: str) -> Bound | None:
+        place = f"{table.name}.{column}" if column else f"{table.name}"
+        place = f"{place} [{where}]" if where else place
+        if self.profile not in mask.profiles:
+            self.problems.append(Problem(place, f"{mask.name} cannot run in a {self.profile} plan"))
+            return None
+        try:
+            return mask.bind(columns, self.keys)
+        except BindError as error:
+            self.problems.append(Problem(place, error.what, error.hint))
+        except KeySourceError as error:
+            self.problems.append(Problem(place, str(error)))
+        return None
+
+    def _sql(
+        self, bound: Bound, mask: Mask, outputs: Sequence[Column], available: dict[str, Column]
+    ) -> tuple[tuple[exp.Expression, ...] | None, str]:
+        from dbmask_sql.dialects.base import column as ref
+
+        if bound.promises.keyed and not self.capabilities.keys_in_session:
+            return None, self.capabilities.keyed_why_not or "keys cannot reach this session without a trace"
+        made = bound.sql([ref(name, SOURCE_ALIAS) for name in bound.inputs], self.dialect)
+        if made is None:
+            return None, f"{mask.name} has no form in {self.capabilities.dialect} that is equal to Python's"
+        if mask.name == "keep":
+            return tuple(made), ""
+        return tuple(self.dialect.as_type(e, c.type.sql) for e, c in zip(made, outputs, strict=True)), ""

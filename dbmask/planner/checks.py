@@ -1,0 +1,121 @@
+"""What can be seen from schema and masks alone: keys that would collide, references that would break, weak hashes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from dbmask.errors import Problem
+from dbmask.planner.model import RunsIn, TablePlan, Unit
+from dbmask.policy.match import ResolvedTable
+from dbmask.schema import Column, Kind, Table, TableName, Unique
+
+__all__ = ["check_dropped", "check_keys", "check_references", "expected_collisions"]
+
+
+def expected_collisions(rows: int, outcomes: int) -> float:
+    """How many of ``rows`` distinct values are expected to share a result with an earlier one, of ``outcomes`` equally likely results.
+
+    rows - outcomes * (1 - (1 - 1/outcomes)**rows), the classical occupancy formula; computed without cancellation.
+    """
+    if rows <= 1:
+        return 0.0
+    if outcomes > 1_000 * rows:
+        return rows * (rows - 1) / (2 * outcomes)
+    return rows + outcomes * math.expm1(rows * math.log1p(-1 / outcomes)) if outcomes > 1 else rows - 1.0
+
+
+def check_keys(plan: TablePlan) -> Iterator[Problem]:
+    """Unique and primary keys under masks that may give two values one result."""
+    by_output = {name: unit for unit in plan.units for name in unit.bound.outputs}
+    safe = [u for u in plan.table.uniques if all(_injective(by_output.get(c)) for c in u.columns)]
+    for unique in plan.table.uniques:
+        if unique in safe or any(set(s.columns) <= set(unique.columns) and not s.partial for s in safe):
+            continue
+        yield from _colliding(plan, unique, by_output)
+    for unique in plan.table.uniques:
+        for name in unique.columns:
+            column = plan.table.column(name)
+            unit = by_output.get(name)
+            if column is not None and unit is not None and _folds(column, unit):
+                yield Problem(
+                    f"{plan.name}.{name}",
+                    f"{unit.mask.name} tells apart values that the column's collation holds equal, and the column is a key",
+                    "keep it, or give the column a case-sensitive, accent-sensitive collation at the source",
+                )
+
+
+def _folds(column: Column, unit: Unit) -> bool:
+    return column.type.folded and unit.bound.promises.keyed
+
+
+def _injective(unit: Unit | None) -> bool:
+    return unit is not None and unit.bound.promises.injective
+
+
+def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -> Iterator[Problem]:
+    name = "the primary key" if unique.primary else f"unique key {unique.name}"
+    for column in unique.columns:
+        unit = by_output.get(column)
+        if unit is None or _injective(unit):
+            continue
+        outcomes = unit.bound.promises.outcomes
+        rows = plan.table.rows
+        expected = ""
+        if outcomes and rows:
+            count = expected_collisions(rows, outcomes)
+            expected = f": about {count:,.0f} collisions in {rows:,} rows" if count >= 1 else f": {count:.1e} collisions expected"
+        what = f"{unit.mask.name} may give two values the same result, and the column is in {name}{expected}"
+        yield Problem(f"{plan.name}.{column}", what, _injective_hint(plan.table, column))
+
+
+def _injective_hint(table: Table, name: str) -> str:
+    column = table.column(name)
+    kind = column.type.kind if column else Kind.OTHER
+    if kind is Kind.INTEGER:
+        return "use permute"
+    if kind is Kind.UUID:
+        return "use uuid"
+    return "use keep, full-length hash, or email, imitate or checksum with `unique: true`"
+
+
+def check_references(
+    plan: TablePlan, resolved: ResolvedTable, plans: Mapping[TableName, TablePlan]
+) -> Iterator[Problem]:
+    """Masks on referenced columns that depend on more than the value, and references to columns that are not there."""
+    units = {name: unit for unit in plan.units for name in unit.bound.outputs}
+    for item in resolved.columns.values():
+        if item.inherited_from is None:
+            continue
+        unit = units.get(item.column.name)
+        table, column = item.inherited_from
+        if unit is not None and not unit.bound.promises.value_only:
+            yield Problem(
+                f"{table}.{column}",
+                f"{unit.mask.name} depends on more than the value, and {plan.name}.{item.column.name} refers to the column",
+                "use a mask that depends on nothing but the value, such as permute, hash or uuid",
+            )
+    for key in plan.table.foreign_keys:
+        target = plans.get(key.ref_table)
+        if target is not None and target.mode.value in ("skip", "empty") and plan.mode.value not in ("skip", "empty"):
+            yield Problem(
+                str(plan.name),
+                f"foreign key {key.name or '(unnamed)'} refers to {key.ref_table}, which is `{target.mode.value}`",
+                f"clone {key.ref_table} too, or skip {plan.name}",
+            )
+
+
+def check_dropped(plan: TablePlan) -> Iterator[Problem]:
+    """Key columns that would be absent, and columns kept although what they are derived from is masked."""
+    keys = {c for u in plan.table.uniques for c in u.columns} | {c for f in plan.table.foreign_keys for c in f.columns}
+    for name in plan.dropped:
+        if name in keys:
+            yield Problem(f"{plan.name}.{name}", "drop would remove a key column", "mask it, or drop the table with `skip`")
+    dropped = set(plan.dropped)
+    for column in plan.table.columns:
+        lost = dropped.intersection(column.generated_from)
+        if lost and column.name not in dropped:
+            yield Problem(f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped")
+    for item in plan.columns:
+        if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
+            yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The PostgreSQL and MariaDB binaries that the tests start their own private servers from.
+set -euo pipefail
+missing=()
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+[ ${#missing[@]} = 0 ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "Installing ${missing[*]} ..." >&2
+  apt-get update -q >/dev/null
+  # The tests run servers of their own; the packages' services need not start.
+  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d.dbmask && chmod +x /usr/sbin/policy-rc.d.dbmask
+  [ -e /usr/sbin/policy-rc.d ] || { cp /usr/sbin/policy-rc.d.dbmask /usr/sbin/policy-rc.d; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+  rm -f /usr/sbin/policy-rc.d.dbmask
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q "${missing[@]}" >/dev/null
+else
+  echo "The tests need these servers' programs: ${missing[*]}. Install them first, for example:" >&2
+  echo "  sudo apt-get install ${missing[*]}" >&2
+  exit 1
+fi
