@@ -7,7 +7,7 @@ import operator
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -109,9 +109,9 @@ class SQLiteReader:
     def __init__(self, connection: sqlite3.Connection, path: Path, position: str = "") -> None:
         self.connection = connection
         self.path = path
-        self.pads: Mapping[str, tuple[bytes, bytes]] = {}
+        self.pads: dict[str, tuple[bytes, bytes]] = {}
         self._position = position
-        register(connection, {})
+        register(connection, self.pads)
 
     @property
     def position(self) -> str:
@@ -120,8 +120,7 @@ class SQLiteReader:
 
     def use_keys(self, pads: Pads) -> None:
         """Let the registered functions know these keys; none of them comes near SQL."""
-        self.pads = {**self.pads, **pads}
-        register(self.connection, self.pads)
+        self.pads.update(pads)
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""

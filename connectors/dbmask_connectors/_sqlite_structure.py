@@ -15,6 +15,7 @@ from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._sqlite_parse import Clause, TableDef, names_in, parse_table
 from dbmask_connectors._sqlite_schema import definitions
 from dbmask_connectors._sqlite_session import quoted, translated
+from dbmask_connectors._sqlite_types import declared
 
 __all__ = ["own_structure"]
 
@@ -79,13 +80,23 @@ def _table_sql(sql: str, target: TargetTable, wanted: set[str], left_out: list[s
     present = {name.lower() for name in wanted}
     parsed = parse_table(sql)
     dangling = parsed is not None and any(c.ref_table.lower() not in present for c, _ in parsed.foreign_keys)
-    if not (target.dropped or target.types or dangling):
+    if not (target.dropped or _retyped(target) or dangling):
         return sql
     if parsed is None:
         raise ConnectorError(
             f"{target.name}: its CREATE TABLE statement could not be read, so nothing can be left out of it"
         )
     return _Cut(parsed, target, present, left_out).text()
+
+
+def _retyped(target: TargetTable) -> dict[str, str]:
+    """The declared type of each column whose mask makes another kind of value than it holds."""
+    found = {}
+    for column in target.table.columns:
+        made = target.types.get(column.name)
+        if made is not None and (made.kind, made.sql) != (column.type.kind, column.type.sql):
+            found[column.name] = made.sql if made.sql and made.sql != column.type.sql else declared(made)
+    return found
 
 
 class _Cut:
@@ -105,10 +116,10 @@ class _Cut:
             for clause in column.clauses:
                 if self._loses(clause, (column.name,)):
                     self.edits.append((clause.start, clause.end, ""))
-        for name, type_ in self.target.types.items():
+        for name, type_ in _retyped(self.target).items():
             found = self.parsed.column(name)
             if found is not None:
-                spaced = f" {type_.sql}" if found.type_start == found.type_end else type_.sql
+                spaced = f" {type_}" if found.type_start == found.type_end else type_
                 self.edits.append((found.type_start, found.type_end, spaced))
         parts = [self._edited(c.start, c.end) for c in kept]
         parts += [

@@ -20,6 +20,7 @@ from dbmask_connectors._sqlite_schema import MARKER
 from dbmask_connectors._sqlite_session import SQLiteReader, attachable, connect, quoted, rendered, translated
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
 from dbmask_connectors._sqlite_values import storable
+from dbmask_sql.sqlite_functions import register
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -110,7 +111,7 @@ class SQLiteTarget:
         if self._attached is not reader and not self._attach(source, reader):
             return None
         if self._keys is not reader.pads:
-            SQLiteReader(db, self.path).use_keys(reader.pads)
+            register(db, reader.pads)
             self._keys = reader.pads
         select = rendered(_of_source(query))
         with translated(str(table.name)):

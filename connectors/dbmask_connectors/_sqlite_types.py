@@ -6,7 +6,7 @@ import re
 
 from dbmask.schema import ColumnType, Kind
 
-__all__ = ["column_type"]
+__all__ = ["column_type", "declared"]
 
 _SIZE = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _WORDS: dict[str, Kind] = {
@@ -68,3 +68,35 @@ def _by_affinity(words: str) -> Kind:
     if any(w in words for w in ("REAL", "FLOA", "DOUB")):
         return Kind.FLOAT
     return Kind.DECIMAL if any(w in words for w in ("DEC", "NUM")) else Kind.OTHER
+
+
+_DECLARED: dict[Kind, str] = {
+    Kind.TEXT: "TEXT",
+    Kind.ENUM: "TEXT",
+    Kind.INTEGER: "INTEGER",
+    Kind.DECIMAL: "DECIMAL",
+    Kind.FLOAT: "REAL",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.TIME: "TIME",
+    Kind.TIMESTAMP: "TIMESTAMP",
+    Kind.TIMESTAMPTZ: "TIMESTAMPTZ",
+    Kind.UUID: "UUID",
+    Kind.JSON: "JSON",
+    Kind.BYTES: "BLOB",
+    Kind.ARRAY: "JSON",
+    Kind.OTHER: "TEXT",
+}
+
+
+def declared(type_: ColumnType) -> str:
+    """How SQLite declares a type of another database, so that reading it back gives the same kind.
+
+    >>> declared(ColumnType(Kind.DECIMAL, "numeric(10,2)", precision=10, scale=2))
+    'DECIMAL(10,2)'
+    """
+    if type_.kind is Kind.TEXT and type_.length is not None:
+        return f"VARCHAR({type_.length})"
+    if type_.kind is Kind.DECIMAL and type_.precision is not None:
+        return f"DECIMAL({type_.precision},{type_.scale or 0})"
+    return _DECLARED[type_.kind]
