@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
-from dbmask_connectors._files import Building, file_identity
+from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_schema import MARKER
 from dbmask_connectors._sqlite_session import SQLiteReader, attachable, connect, quoted, rendered, translated
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
 from dbmask_connectors._sqlite_values import storable
-from dbmask_sql.sqlite_functions import register
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -50,7 +49,6 @@ class SQLiteTarget:
         self._db: sqlite3.Connection | None = None
         self._attached: Snapshot | None = None
         self._refused: Snapshot | None = None
-        self._keys: Mapping[str, tuple[bytes, bytes]] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -78,6 +76,7 @@ class SQLiteTarget:
         """Make the file that the replica is built in. Raises ConnectorError."""
         path = self._building.start()
         self._db = connect(path, "rw")
+        self._reading = SQLiteReader(self._db, self.path)
 
     @property
     def _open(self) -> sqlite3.Connection:
@@ -110,9 +109,7 @@ class SQLiteTarget:
         db = self._open
         if self._attached is not reader and not self._attach(source, reader):
             return None
-        if self._keys is not reader.pads:
-            register(db, reader.pads)
-            self._keys = reader.pads
+        self._reading.use_keys(reader.pads)
         select = rendered(_of_source(query))
         with translated(str(table.name)):
             count = db.execute(f"INSERT INTO main.{_into(table)} {select}").rowcount
@@ -164,21 +161,16 @@ class SQLiteTarget:
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key. Raises ConnectorError."""
-        with self._session() as db, translated("foreign keys"):
-            return broken_rows(db, structure)
-
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[sqlite3.Connection]:
-        if self._db is not None:
-            yield self._db
-            return
-        with contextlib.closing(connect(self.path, "ro")) as db:
-            yield db
+        with self.reader() as reading, translated("foreign keys"):
+            return broken_rows(reading.connection, structure)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[SQLiteReader]:
         """Read the replica: the file being built, or the published one."""
-        with self._session() as db:
+        if self._db is not None:
+            yield self._reading
+            return
+        with contextlib.closing(connect(source_path(self.path), "ro")) as db:
             yield SQLiteReader(db, self.path)
 
     def publish(self) -> None:
@@ -197,7 +189,7 @@ class SQLiteTarget:
     def _disconnect(self) -> None:
         if self._db is not None:
             self._db.close()
-        self._db = self._attached = self._refused = self._keys = None
+        self._db = self._attached = self._refused = None
 
     def close(self) -> None:
         """Close; what was not published is removed."""

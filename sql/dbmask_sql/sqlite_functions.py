@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dbmask_sql.canonical import canonical_text
 from dbmask_sql.kinds import Kind
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = ["functions", "register"]
 
@@ -34,14 +37,14 @@ def _bytes(value: Any) -> bytes:
     return str(value).encode("utf-8", "surrogateescape")
 
 
-class _States(dict[str, tuple[Any, Any]]):
+class _States(dict[str, "tuple[_Hash, _Hash]"]):
     """By key name: SHA-256 after the inner and after the outer pad, made when first asked for."""
 
     def __init__(self, pads: Mapping[str, tuple[bytes, bytes]]) -> None:
         super().__init__()
         self._pads = pads
 
-    def __missing__(self, name: str) -> tuple[Any, Any]:
+    def __missing__(self, name: str) -> tuple[_Hash, _Hash]:
         inner, outer = self._pads[name]
         made = self[name] = (hashlib.sha256(inner), hashlib.sha256(outer))
         return made
