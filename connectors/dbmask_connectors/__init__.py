@@ -1,0 +1,1 @@
+"""One module per database, each with a ``CONNECTOR``; found by listing this package."""

@@ -1,0 +1,139 @@
+"""SQLite connections: opening, errors without values, and reading columns from a query."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from dbmask.errors import ConnectorError
+from dbmask.spi import Batch, Pads
+from dbmask_sql.keyref import NAME, resolve_keys
+from dbmask_sql.sqlite_functions import register
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["SQLiteReader", "attachable", "connect", "quoted", "rendered", "translated"]
+
+_TICKS = 200_000
+"""Steps of SQLite's machine between two looks at Ctrl-C: some milliseconds."""
+
+# What SQLite says with names alone. Everything else may quote a value or a literal, and is told by its class only.
+_NAMES_ONLY = re.compile(
+    r"no such (table|column|view|index|trigger|function|module|collation sequence): |"
+    r"(UNIQUE|NOT NULL) constraint failed: |FOREIGN KEY constraint failed\Z|datatype mismatch\Z|"
+    r"cannot store \w+ value in \w+ column |file is not a database\Z|database or disk is full\Z|"
+    r"database is locked\Z|database disk image is malformed\Z|unable to open database file\Z|"
+    r"attempt to write a readonly database\Z|disk I/O error\Z|table \S+ already exists\Z|interrupted\Z|"
+    r"foreign key mismatch - |user-defined function raised exception\Z|no such savepoint|string or blob too big\Z"
+)
+_HINTS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_NOTADB": "the file is not a SQLite database",
+    "SQLITE_CANTOPEN": "the file, or one that stands beside it, cannot be opened",
+    "SQLITE_BUSY": "another process holds the database",
+}
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def attachable(path: Path, mode: str) -> str:
+    """The URI of a file that is there; ``mode`` ro or rw, so that no file is ever created."""
+    uri = f"file:{quote(str(path))}?mode={mode}"
+    # On a read-only medium no -shm file can be made, and no writer can come either.
+    if mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY and not path.with_name(path.name + "-wal").exists():
+        uri += "&immutable=1"
+    return uri
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a file that is there, in autocommit mode. Raises ConnectorError."""
+    with translated(str(path)):
+        made = sqlite3.connect(attachable(path, mode), uri=True, isolation_level=None, check_same_thread=False)
+    made.text_factory = operator.methodcaller("decode", "utf-8", "surrogateescape")
+    made.set_progress_handler(lambda: 0, _TICKS)  # lets Python see signals within a long statement
+    with translated(str(path)):
+        try:
+            made.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.Error:
+            made.close()
+            raise
+    return made
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn SQLite's errors into ConnectorError, without what they may quote. ``where`` says what was being done."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ConnectorError(f"{where}: {_said(error)}") from None
+    except OverflowError:
+        raise ConnectorError(f"{where}: an integer does not fit 64 bits") from None
+
+
+def _said(error: sqlite3.Error) -> str:
+    code: str = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    primary = "_".join(code.split("_")[:2])
+    if primary in _HINTS:
+        return _HINTS[primary]
+    text = str(error)
+    return text if _NAMES_ONLY.match(text) else f"SQLite refused the statement ({code})"
+
+
+def rendered(query: exp.Expression) -> str:
+    """A query in SQLite's words; a key is its name, which the registered functions know."""
+    from sqlglot import exp
+
+    def name_of(name: str, part: str) -> exp.Expression:
+        if part != NAME:
+            raise ConnectorError("SQLite's functions take a key by its name only")
+        return exp.Literal.string(name)
+
+    return resolve_keys(query, name_of).sql(dialect="sqlite")
+
+
+class SQLiteReader:
+    """Queries over one connection, within the transaction that it holds."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, position: str = "") -> None:
+        self.connection = connection
+        self.path = path
+        self.pads: dict[str, tuple[bytes, bytes]] = {}
+        self._position = position
+        register(connection, self.pads)
+
+    @property
+    def position(self) -> str:
+        """The file's size and time of change."""
+        return self._position
+
+    def use_keys(self, pads: Pads) -> None:
+        """Let the registered functions know these keys; none of them comes near SQL."""
+        self.pads.update(pads)
+
+    def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
+        """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
+        sql = self.prepared(query)
+        with translated(str(self.path)), contextlib.closing(self.connection.cursor()) as cursor:
+            cursor.execute(sql)
+            while rows := cursor.fetchmany(batch_rows):
+                yield _columns(rows)
+
+    def prepared(self, query: exp.Expression) -> str:
+        """The query as text."""
+        return rendered(query)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> Batch:
+    return [list(column) for column in zip(*rows, strict=True)]

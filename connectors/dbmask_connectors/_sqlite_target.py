@@ -1,0 +1,274 @@
+"""A SQLite file as a target: built beside its place in one transaction, moved there when complete.
+
+Rows from another SQLite file are relayed by SQLite itself: the source is attached read-only to the connection that
+writes, so that one statement reads, masks and inserts. All relayed tables are read in one transaction, one snapshot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbmask.errors import ConnectorError, UsageError
+from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._files import Building, file_identity, source_path
+from dbmask_connectors._sqlite_checks import broken_rows
+from dbmask_connectors._sqlite_schema import MARKER
+from dbmask_connectors._sqlite_session import SQLiteReader, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
+from dbmask_connectors._sqlite_values import storable
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["SQLiteTarget"]
+
+_SOURCE = "dbmask_source"
+_FAST = (
+    # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
+    # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
+    "PRAGMA main.journal_mode = MEMORY",
+    "PRAGMA main.synchronous = OFF",
+    "PRAGMA main.secure_delete = OFF",
+    "PRAGMA main.locking_mode = EXCLUSIVE",
+    "PRAGMA main.cache_size = -65536",
+    "PRAGMA foreign_keys = OFF",
+)
+
+
+class SQLiteTarget:
+    """A replica in a file."""
+
+    def __init__(self, path: Path, capabilities: Capabilities) -> None:
+        self.path = path
+        self._capabilities = capabilities
+        self._building = Building(path)
+        self._db: sqlite3.Connection | None = None
+        self._attached: Snapshot | None = None
+        self._refused: Snapshot | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What SQLite can do."""
+        return self._capabilities
+
+    def identity(self) -> str:
+        """Device and inode; empty where there is no file yet."""
+        return file_identity(self.path)
+
+    def check(self, overwrite: bool) -> None:
+        """Raise UsageError unless the file is absent, empty, made by dbmask, or may be overwritten."""
+        self._building.check_directory()
+        if overwrite or not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        try:
+            with contextlib.closing(connect(self.path, "ro")) as db:
+                ours = _is_marked(db)
+        except ConnectorError:
+            ours = False
+        if not ours:
+            raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
+
+    def begin(self) -> None:
+        """Make the file that the replica is built in. Raises ConnectorError."""
+        path = self._building.start()
+        self._db = connect(path, "rw")
+        self._reading = SQLiteReader(self._db, self.path)
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise ConnectorError(f"{self.path}: nothing is being built")
+        return self._db
+
+    def create(self, structure: Structure) -> tuple[str, ...]:
+        """Create the tables; what could not arrive is in the structure already. Raises ConnectorError."""
+        db = self._open
+        with translated("the structure of the replica"):
+            settings = [s for s in structure.pre if s.startswith("PRAGMA ")]
+            for statement in (*settings, *_FAST):
+                db.execute(statement)
+            db.execute("BEGIN")
+            for statement in structure.pre:
+                if not statement.startswith("PRAGMA "):
+                    db.execute(statement)
+            db.execute("COMMIT")
+        return ()
+
+    def relay(
+        self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
+    ) -> int | None:
+        """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot."""
+        if not isinstance(source, SQLiteSource) or not isinstance(reader, Snapshot):
+            return None
+        if source.identity() == self.identity():
+            raise UsageError(f"source and target are one file: {self.path}")
+        db = self._open
+        if self._attached is not reader and not self._attach(source, reader):
+            return None
+        self._reading.use_keys(reader.pads)
+        select = rendered(_of_source(query))
+        with translated(str(table.name)):
+            count = db.execute(f"INSERT INTO main.{_into(table)} {select}").rowcount
+        progress(count)
+        return count
+
+    def _attach(self, source: SQLiteSource, reader: Snapshot) -> bool:
+        """Open the source beside the replica and begin the one transaction; False where it would see other rows than the reader."""
+        db = self._open
+        with translated(str(source.path)):
+            if self._refused is reader or self._attached is not None:
+                return False
+            db.execute(f"ATTACH ? AS {_SOURCE}", (attachable(source.path, "ro"),))
+            if not db.in_transaction:
+                db.execute("BEGIN")
+            db.execute(f"PRAGMA {_SOURCE}.schema_version").fetchone()  # its first read begins the snapshot
+            if reader.still_latest():
+                self._attached = reader
+                return True
+            self._refused = reader  # it stays attached until the rows are committed, and unread
+            return False
+
+    @contextlib.contextmanager
+    def sink(self, table: TargetTable) -> Iterator[_Sink]:
+        """Insert batches within the transaction of the run."""
+        db = self._open
+        with translated(str(table.name)):
+            if not db.in_transaction:
+                db.execute("BEGIN")
+        yield _Sink(db, table)
+
+    def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
+        """Commit the rows; then indexes, views, triggers and statistics. AUTOINCREMENT has followed the keys. Raises ConnectorError."""
+        db = self._open
+        with translated("the structure of the replica"):
+            if db.in_transaction:
+                db.execute("COMMIT")
+            if self._attached or self._refused:
+                db.execute(f"DETACH {_SOURCE}")
+                self._attached = self._refused = None
+            progress("indexes, views and triggers")
+            db.execute("BEGIN")
+            for statement in structure.post:
+                db.execute(statement)
+            db.execute("COMMIT")
+            progress("statistics")
+            db.execute("ANALYZE")
+            _mark(db)
+
+    def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
+        """Count the rows that break each foreign key. Raises ConnectorError."""
+        with self.reader() as reading, translated("foreign keys"):
+            return broken_rows(reading.connection, structure)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[SQLiteReader]:
+        """Read the replica: the file being built, or the published one."""
+        if self._db is not None:
+            yield self._reading
+            return
+        with contextlib.closing(connect(source_path(self.path), "ro")) as db:
+            yield SQLiteReader(db, self.path)
+
+    def publish(self) -> None:
+        """Close the file and move it into place. Raises ConnectorError."""
+        if self._db is None:
+            raise ConnectorError(f"{self.path}: nothing is being built")
+        self._disconnect()
+        _settle(self.path)
+        self._building.publish()
+
+    def abort(self) -> None:
+        """Remove the file being built; a published one stays."""
+        self._disconnect()
+        self._building.remove()
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+        self._db = self._attached = self._refused = None
+
+    def close(self) -> None:
+        """Close; what was not published is removed."""
+        self.abort()
+
+
+def _into(table: TargetTable) -> str:
+    return f"{quoted(table.name.name)} ({', '.join(quoted(c) for c in table.columns)})"
+
+
+def _of_source(query: exp.Expression) -> exp.Expression:
+    """The query with its tables read from the attached file."""
+    from sqlglot import exp
+
+    made = query.copy()
+    ctes = {cte.alias for cte in made.find_all(exp.CTE)}
+    for table in made.find_all(exp.Table):
+        if table.db in ("", "main") and not (table.db == "" and table.name in ctes):
+            table.set("db", exp.to_identifier(_SOURCE, quoted=True))
+    for column in made.find_all(exp.Column):
+        if column.text("db") == "main":
+            column.set("db", exp.to_identifier(_SOURCE, quoted=True))
+    return made
+
+
+def _is_marked(db: sqlite3.Connection) -> bool:
+    with translated("the target"):
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'").fetchone():
+            return True
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone():
+            return False
+        return db.execute("SELECT 1 FROM sqlite_stat1 WHERE tbl = ?", (MARKER,)).fetchone() is not None
+
+
+def _mark(db: sqlite3.Connection) -> None:
+    """Leave a line in the statistics, which exist anyway: SQLite passes over those of tables that it does not know.
+
+    It shows in no schema, survives VACUUM and `PRAGMA optimize`, and goes with a copy of the file.
+    """
+    db.execute(
+        "CREATE TEMP TABLE dbmask_empty (x)"
+    )  # an ANALYZE of one table makes the statistics table if there is none
+    db.execute("ANALYZE main")
+    db.execute("DROP TABLE temp.dbmask_empty")
+    db.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, NULL, ?)", (MARKER, "masked replica"))
+
+
+def _settle(path: Path) -> None:
+    """Fold the write-ahead log of the file that is to be replaced into it: left behind, it would be applied to the new one."""
+    beside = [path.with_name(path.name + s) for s in ("-wal", "-journal", "-shm")]
+    if not any(p.exists() for p in beside):
+        return
+    try:
+        with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
+            db.execute("PRAGMA busy_timeout = 5000")
+            db.execute("PRAGMA main.journal_mode = DELETE")
+    except ConnectorError:
+        if beside[0].exists() and beside[0].stat().st_size:
+            raise ConnectorError(
+                f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
+            ) from None
+    for left in beside:
+        left.unlink(missing_ok=True)
+
+
+class _Sink:
+    """Batches into one table."""
+
+    def __init__(self, db: sqlite3.Connection, table: TargetTable) -> None:
+        self._db, self._table = db, table
+        marks = ", ".join("?" * len(table.columns))
+        self._insert = f"INSERT INTO main.{_into(table)} VALUES ({marks})"  # noqa: S608
+        self._types: Sequence[Any] = [table.types.get(c) for c in table.columns]
+
+    def write(self, batch: Batch) -> None:
+        """Append a batch. Raises ConnectorError."""
+        columns = [storable(values) for values in batch]
+        with translated(str(self._table.name)):
+            try:
+                self._db.executemany(self._insert, zip(*columns, strict=True))
+            except UnicodeEncodeError:
+                raise ConnectorError(f"{self._table.name}: a text holds what UTF-8 cannot say") from None

@@ -1,0 +1,122 @@
+"""The functions that :data:`dbmask_sql.dialects.sqlite.FUNCTIONS` names, for a SQLite connection: they hold the keys.
+
+Standard library only. NULL in, NULL out. An unknown key raises: a keyed mask without its key must not give a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dbmask_sql.canonical import canonical_text
+from dbmask_sql.kinds import Kind
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["functions", "register"]
+
+Function = Callable[..., Any]
+_WORD = 15  # hex digits: dialects.base.WORD_DIGITS
+
+
+class Connection(Protocol):
+    """What is needed of sqlite3.Connection."""
+
+    def create_function(self, name: str, narg: int, func: Function | None, /, *, deterministic: bool = False) -> None:
+        """As in sqlite3."""
+        ...
+
+
+def _bytes(value: Any) -> bytes:
+    kind = type(value)
+    if kind is bytes:
+        return value  # type: ignore[no-any-return]
+    # Text that came from bytes which are no UTF-8 goes back to them; str() is the text of a number.
+    return str(value).encode("utf-8", "surrogateescape")
+
+
+class _States(dict[str, "tuple[_Hash, _Hash]"]):
+    """By key name: SHA-256 after the inner and after the outer pad, made when first asked for."""
+
+    def __init__(self, pads: Mapping[str, tuple[bytes, bytes]]) -> None:
+        super().__init__()
+        self._pads = pads
+
+    def __missing__(self, name: str) -> tuple[_Hash, _Hash]:
+        inner, outer = self._pads[name]
+        made = self[name] = (hashlib.sha256(inner), hashlib.sha256(outer))
+        return made
+
+
+def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
+    """HMAC from copied states of the two pads: a third of the time of ``hmac``."""
+    states = _States(pads)
+
+    def prf(value: Any, key: str) -> str | None:
+        if value is None:
+            return None
+        inner, outer = states[key]
+        inner = inner.copy()
+        inner.update(value if type(value) is bytes else _bytes(value))
+        outer = outer.copy()
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+    def prf_short(value: Any, key: str) -> str | None:
+        if value is None:
+            return None
+        inner = states[key][0].copy()
+        inner.update(value if type(value) is bytes else _bytes(value))
+        return inner.hexdigest()
+
+    def prf_word(value: Any, key: str, index: int) -> int | None:
+        digits = prf(value, key)
+        return None if digits is None else int(digits[_WORD * index : _WORD * index + _WORD], 16)
+
+    return {"dbmask_prf": prf, "dbmask_prf_short": prf_short, "dbmask_prf_word": prf_word}
+
+
+def _sha256(value: Any) -> str | None:
+    return None if value is None else hashlib.sha256(_bytes(value)).hexdigest()
+
+
+def _word(digits: str | None, index: int) -> int | None:
+    return None if digits is None else int(digits[_WORD * index : _WORD * index + _WORD], 16)
+
+
+_CANONICAL = {kind.value: canonical_text(kind) for kind in Kind}
+
+
+def _canonical(value: Any, kind: str) -> str | None:
+    if value is None:
+        return None
+    try:
+        return _CANONICAL[kind](value)
+    except (ArithmeticError, ValueError, TypeError):
+        return str(value)  # a column may hold anything in SQLite; what is no number stays distinct as text
+
+
+def _repeat(value: str | None, count: int | None) -> str | None:
+    return None if value is None or count is None else value * count
+
+
+def functions(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
+    """The Python form of each function by its SQL name; ``pads`` are HMAC's (inner, outer) by key name."""
+    return {
+        **_prfs(pads),
+        "dbmask_sha256": _sha256,
+        "dbmask_word": _word,
+        "dbmask_canonical": _canonical,
+        "dbmask_repeat": _repeat,
+    }
+
+
+def register(connection: Connection, pads: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Offer the functions on a connection. ``pads`` is looked at when a key is first used, so that keys may be added to it later."""
+    from dbmask_sql.dialects.sqlite import FUNCTIONS
+
+    made = functions(pads)
+    for name, arguments in FUNCTIONS.items():
+        connection.create_function(name, arguments, made[name], deterministic=True)
