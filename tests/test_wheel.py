@@ -39,14 +39,17 @@ def test_the_wheel_of_the_sdist_works_in_a_clean_environment(tmp_path: Path) -> 
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
     here = next(p for p in map(Path, sys.path) if p.name == "site-packages")
     (site / "shared.pth").write_text(f"{here}\n", "utf-8")
-    code = """
+    code = (
+        f"SITE = {str(site)!r}"
+        + """
 import dbmask, dbmask_connectors, dbmask_sql, pathlib
 from importlib.resources import files
-assert pathlib.Path(dbmask.__file__).is_relative_to(%r), dbmask.__file__
+assert pathlib.Path(dbmask.__file__).is_relative_to(SITE), dbmask.__file__
 packs = [p.name for d in (files("dbmask_sql") / "packs").iterdir() if d.is_dir() for p in d.iterdir() if p.name.endswith(".sql")]
 assert packs and all((files("dbmask_sql") / "packs" / "postgres" / p).read_text() for p in packs if p)
 print(dbmask.__version__)
-""" % str(site)
+"""
+    )
     assert run(python, "-I", "-c", code, cwd=tmp_path).strip()
     shown = run(clean / "bin" / "dbmask", "--version", cwd=tmp_path)
     assert shown.startswith("dbmask, version")

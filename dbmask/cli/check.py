@@ -7,11 +7,9 @@ import click
 from dbmask.cli.common import load_policy, policy_argument, source_option
 from dbmask.errors import CheckFailed
 from dbmask.policy.lock import Lock
-from dbmask.policy.match import Resolution, resolve
-from dbmask.policy.model import TableMode
-from dbmask.schema import TableName
+from dbmask.policy.match import kept_columns, resolve
 
-__all__ = ["command", "kept_columns"]
+__all__ = ["command"]
 
 
 @click.command("check")
@@ -42,8 +40,3 @@ def command(policy: str, source: str, accept: bool) -> None:
     for name in unrecorded:
         click.echo(f"Not recorded yet: {name} (run with --accept, or clone once)", err=True)
     click.echo(f"{len(found.tables)} tables: no drift")
-
-
-def kept_columns(found: Resolution) -> dict[TableName, list[str]]:
-    """The columns of every `keep` table."""
-    return {n: list(t.columns) for n, t in found.tables.items() if t.mode is TableMode.KEEP}

@@ -36,7 +36,9 @@ def command(policy: str, column: str, source: str, audit: str | None, key_file: 
     table, name = _find(made, column)
     unit = next((u for u in table.units if u.bound.outputs == (name,)), None)
     if unit is None or unit.bound.inputs != (name,):
-        raise UsageError(f"{column} is not masked from its own value alone, so a value cannot be masked without its row")
+        raise UsageError(
+            f"{column} is not masked from its own value alone, so a value cannot be masked without its row"
+        )
     values = [line.rstrip("\n") for line in sys.stdin]
     path = Path(audit) if audit else audit_path()
     _record(path, loaded.path, column, len(values))
@@ -82,4 +84,6 @@ def _record(path: Path, policy: str, column: str, count: int) -> None:
         with path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(entry) + "\n")
     except OSError as error:
-        raise UsageError(f"the use cannot be recorded in {path}: {error.strerror}; name another file with --audit") from None
+        raise UsageError(
+            f"the use cannot be recorded in {path}: {error.strerror}; name another file with --audit"
+        ) from None

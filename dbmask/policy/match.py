@@ -18,7 +18,7 @@ from dbmask.policy.lock import Lock
 from dbmask.policy.model import ColumnRule, Default, Policy, TableMode, TableRule
 from dbmask.schema import Schema, Table, TableKind, TableName
 
-__all__ = ["Resolution", "ResolvedColumn", "ResolvedTable", "is_pattern", "resolve"]
+__all__ = ["Resolution", "ResolvedColumn", "ResolvedTable", "is_pattern", "kept_columns", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ def bare(name: str) -> str:
     'a"b'
     """
     return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
+def kept_columns(found: Resolution) -> dict[TableName, list[str]]:
+    """The columns of every ``keep`` table: what the lock file records."""
+    return {n: list(t.columns) for n, t in found.tables.items() if t.mode is TableMode.KEEP}
 
 
 def resolve(policy: Policy, schema: Schema, lock: Lock | None = None) -> Resolution:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dbmask.errors import PlanError
 from dbmask.keys import KeyRing
 from dbmask.masks.build import example_keys
@@ -13,9 +16,6 @@ from dbmask.planner.checks import expected_collisions
 from dbmask.policy import Policy
 from dbmask.schema import ColumnType, Kind, Schema
 from dbmask.spi import Capabilities
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.schemas import INT, column, fk, name, schema, table, varchar
 
 POSTGRES = Capabilities("postgres")
@@ -33,9 +33,13 @@ def said(text: str, db: Schema) -> list[str]:
 def test_unique_columns_need_injective_masks_and_collisions_are_counted() -> None:
     db = schema(table("t", column("id"), column("b"), key="id", unique=("b",), rows=100_000))
     found = said("  t: {columns: {id: {mask: hash, length: 4}, b: redact}}", db)
-    assert found[0].startswith("public.t.id: hash may give two values the same result, and the column is in the primary key: about 4")
+    assert found[0].startswith(
+        "public.t.id: hash may give two values the same result, and the column is in the primary key: about 4"
+    )
     assert "collisions in 100,000 rows" in found[0]
-    assert found[1].startswith("public.t.b: redact may give two values the same result, and the column is in unique key u_0 (use keep")
+    assert found[1].startswith(
+        "public.t.b: redact may give two values the same result, and the column is in unique key u_0 (use keep"
+    )
     assert said("  t: {columns: {id: hash, b: keep}}", db) == []
 
 
@@ -52,7 +56,8 @@ def test_a_composite_key_holds_where_a_part_of_it_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "hint"), [(Kind.INTEGER, "use permute"), (Kind.UUID, "use uuid"), (Kind.TEXT, "use keep, full-length hash")]
+    ("kind", "hint"),
+    [(Kind.INTEGER, "use permute"), (Kind.UUID, "use uuid"), (Kind.TEXT, "use keep, full-length hash")],
 )
 def test_the_hint_names_a_mask_that_fits(kind: Kind, hint: str) -> None:
     from dbmask.planner.checks import _injective_hint
@@ -91,7 +96,9 @@ def test_references_to_tables_that_are_not_there() -> None:
     parent = table("p", column("id"), key="id")
     child = table("c", column("p"), keys=(fk("p", "p", "id"),))
     found = said("  p: skip\n  c: {columns: {p: keep}}", schema(parent, child))
-    assert found == ["public.c: foreign key fk_p refers to public.p, which is `skip` (clone public.p too, or skip public.c)"]
+    assert found == [
+        "public.c: foreign key fk_p refers to public.p, which is `skip` (clone public.p too, or skip public.c)"
+    ]
     assert said("  p: empty\n  c: empty", schema(parent, child)) == []
     assert "which is `empty`" in said("  p: empty\n  c: keep", schema(parent, child))[0]
 
@@ -137,7 +144,10 @@ def test_keyed_masks_run_in_python_where_keys_cannot_reach_the_session() -> None
 def test_masks_without_a_form_in_sql_run_in_python() -> None:
     db = schema(table("t", column("a")))
     found = made("  t: {columns: {a: {mask: hash, keyed: false, algo: sha512}}}", db)
-    assert found.tables[name("t")].columns[0].why == "a at p.yaml:3; hash has no form in postgres that is equal to Python's"
+    assert (
+        found.tables[name("t")].columns[0].why
+        == "a at p.yaml:3; hash has no form in postgres that is equal to Python's"
+    )
 
 
 def test_a_foreign_key_is_bound_as_the_column_that_it_refers_to() -> None:
@@ -162,6 +172,8 @@ def test_expected_collisions_are_between_none_and_all(rows: int, outcomes: int) 
     assert 0 <= count <= max(rows - 1, 0) + 1e-6 * rows
 
 
-@pytest.mark.parametrize(("rows", "outcomes", "expected"), [(0, 5, 0), (1, 5, 0), (23, 365, 0.68), (100_000, 45_000, 59_877), (5, 1, 4)])
+@pytest.mark.parametrize(
+    ("rows", "outcomes", "expected"), [(0, 5, 0), (1, 5, 0), (23, 365, 0.68), (100_000, 45_000, 59_877), (5, 1, 4)]
+)
 def test_expected_collisions_of_known_problems(rows: int, outcomes: int, expected: float) -> None:
     assert math.isclose(expected_collisions(rows, outcomes), expected, rel_tol=0.02, abs_tol=1e-9)
