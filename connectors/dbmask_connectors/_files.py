@@ -1,7 +1,7 @@
 """Databases that are one file: paths from URLs, identity, and a replica built beside its target and moved into place.
 
-A file being built is locked with flock for as long as its process lives, so that a later run can tell the remains of
-a dead one from the work of a living one, across containers too.
+What is being built stands in a directory of its own, which is locked (flock) for as long as its process lives: a later
+run can tell the remains of a dead one from the work of a living one, across containers too.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
@@ -69,93 +69,89 @@ def _reason(error: OSError) -> str:
 
 
 class Building:
-    """A file under construction, in the directory of the one it will replace; nobody else may read it."""
+    """A directory beside the target, closed to others, in which the file is made that will take the target's place."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path: Path | None = None
+        self.folder: Path | None = None
         self._lock: int | None = None
-        self._mode = 0o600
+
+    @property
+    def path(self) -> Path:
+        """Where the new file is made. Raises ConnectorError where nothing is being built."""
+        if self.folder is None:
+            raise ConnectorError(f"{self.target}: nothing is being built")
+        return self.folder / "replica"
 
     def check_directory(self) -> None:
         """Raise UsageError unless the target's directory is there and can be written."""
-        folder = self.target.parent
-        if not folder.is_dir():
-            raise UsageError(f"the directory {folder} does not exist")
+        parent = self.target.parent
+        if not parent.is_dir():
+            raise UsageError(f"the directory {parent} does not exist")
         if self.target.is_dir():
             raise UsageError(f"{self.target} is a directory")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(f"the directory {folder} cannot be written: permission denied")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise UsageError(f"the directory {parent} cannot be written: permission denied")
 
     def start(self) -> Path:
-        """Clear what dead runs left, and return the path of the new file, which is empty and locked. Raises ConnectorError."""
+        """Clear what dead runs left and return the path of the new file, which is not there yet. Raises ConnectorError."""
         self.check_directory()
         self._clear_dead()
-        name = f".{self.target.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}"
-        path = self.target.with_name(name)
+        folder = self.target.with_name(f".{self.target.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}")
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            self.path, self._lock = path, lock
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # What the umask leaves of 0666 is what the finished file gets, unless it replaces one.
-            self._mode = os.fstat(lock).st_mode & 0o777
-            os.fchmod(lock, 0o600)
+            folder.mkdir(mode=0o700)
+            self.folder = folder
+            self._lock = _locked(folder)
         except OSError as error:
             self.remove()
-            raise ConnectorError(f"no file can be made in {path.parent}: {_reason(error)}") from None
-        return path
+            raise ConnectorError(f"no file can be made in {folder.parent}: {_reason(error)}") from None
+        return self.path
 
     def _clear_dead(self) -> None:
-        prefix = f".{self.target.name}{_MARK}"
-        for path in list(self.target.parent.iterdir()):
-            tail = path.name.removeprefix(prefix)
-            if tail == path.name or not path.is_file() or not set(tail) <= set("0123456789abcdef-"):
-                continue
-            with contextlib.suppress(OSError), _locked(path):
-                _unlink_with_sidecars(path)
+        name = re.compile(re.escape(f".{self.target.name}{_MARK}") + r"\d+-[0-9a-f]{8}\Z")
+        for folder in list(self.target.parent.iterdir()):
+            if name.match(folder.name):
+                # A lock that is held, or a directory that is somebody else's, is left alone.
+                with contextlib.suppress(OSError):
+                    lock = _locked(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.close(lock)
 
     def publish(self) -> None:
         """Move the file, which no connection may still hold open, into the target's place. Raises ConnectorError."""
-        if self.path is None or self._lock is None:
-            raise ConnectorError(f"{self.target}: nothing is being built")
+        path = self.path
         try:
             with contextlib.suppress(FileNotFoundError):
-                self._mode = self.target.stat().st_mode & 0o777
-            os.fchmod(self._lock, self._mode)
-            os.fsync(self._lock)
-            os.replace(self.path, self.target)
-            folder = os.open(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                path.chmod(self.target.stat().st_mode & 0o777)
+            _sync(path, os.O_RDONLY)
+            os.replace(path, self.target)
+            _sync(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise ConnectorError(f"{self.target} could not be replaced: {_reason(error)}") from None
-        self._release()
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-        self.path = self._lock = None
+        self.remove()
 
     def remove(self) -> None:
-        """Remove the file and all that stands beside it; a second call does nothing."""
-        if self.path is not None:
-            _unlink_with_sidecars(self.path)
-        self._release()
+        """Remove the directory and all that is in it; a second call does nothing."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        self.folder = self._lock = None
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR)
+def _locked(folder: Path) -> int:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _unlink_with_sidecars(path: Path) -> None:
-    for suffix in ("-journal", "-wal", "-shm", ".wal", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    shutil.rmtree(path.with_name(path.name + ".tmp"), ignore_errors=True)

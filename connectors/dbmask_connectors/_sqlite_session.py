@@ -48,7 +48,7 @@ def quoted(name: str) -> str:
 
 
 def attachable(path: Path, mode: str) -> str:
-    """The URI of a file that is there; ``mode`` ro or rw, so that no file is ever created."""
+    """The URI of a file; ``mode`` is ro, rw, or rwc, which alone creates one."""
     uri = f"file:{quote(str(path))}?mode={mode}"
     # On a read-only medium no -shm file can be made, and no writer can come either.
     if mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY and not path.with_name(path.name + "-wal").exists():
@@ -57,7 +57,7 @@ def attachable(path: Path, mode: str) -> str:
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a file that is there, in autocommit mode. Raises ConnectorError."""
+    """Open a file in autocommit mode; ``mode`` as for attachable. Raises ConnectorError."""
     with translated(str(path)):
         made = sqlite3.connect(attachable(path, mode), uri=True, isolation_level=None, check_same_thread=False)
     made.text_factory = operator.methodcaller("decode", "utf-8", "surrogateescape")

@@ -75,7 +75,7 @@ class SQLiteTarget:
     def begin(self) -> None:
         """Make the file that the replica is built in. Raises ConnectorError."""
         path = self._building.start()
-        self._db = connect(path, "rw")
+        self._db = connect(path, "rwc")
         self._reading = SQLiteReader(self._db, self.path)
 
     @property
