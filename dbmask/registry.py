@@ -36,8 +36,8 @@ def _modules(package: str) -> Iterator[Any]:
 @cache
 def mask_classes() -> dict[str, type[Mask]]:
     """Every mask class by its name, third-party ones included."""
-    from dbmask.masks.base import Mask
-
+    # By name, as all that is looked up here: the registry stands below the masks.
+    base: type[Mask] = import_module("dbmask.masks.base").Mask
     found: dict[str, type[Mask]] = {}
     for package in ("dbmask.masks",):
         for module in _modules(package):
