@@ -107,7 +107,10 @@ class Reader(Protocol):
         ...
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
-        """Run a SELECT whose keys are KeyRef nodes and stream its rows. Raises ConnectorError."""
+        """Run a SELECT whose keys are KeyRef nodes and stream its rows. Raises ConnectorError.
+
+        A batch holds at most ``batch_rows`` rows, and fewer where rows are wide: memory does not grow with the table.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Pads
+from dbmask_connectors._batches import BatchSize
 from dbmask_sql.keyref import NAME, resolve_keys
 from dbmask_sql.sqlite_functions import register
 
@@ -127,7 +128,9 @@ class SQLiteReader:
         sql = self.prepared(query)
         with translated(str(self.path)), contextlib.closing(self.connection.cursor()) as cursor:
             cursor.execute(sql)
-            while rows := cursor.fetchmany(batch_rows):
+            size = BatchSize(batch_rows)
+            while rows := cursor.fetchmany(size.rows):
+                size.saw(rows)
                 yield _columns(rows)
 
     def prepared(self, query: exp.Expression) -> str:

@@ -12,10 +12,10 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches, pads_for
+from dbmask.engine import masked_batches
 from dbmask.errors import CheckFailed, UsageError
 from dbmask.keys import KeyRing
-from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, plan_source, reading
+from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, pads_for, plan_source, reading
 from dbmask.policy.lock import Lock
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for

@@ -14,9 +14,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.certificate import Check
-from dbmask.engine import masked_batches, pads_for
+from dbmask.engine import masked_batches
 from dbmask.keys import KeyRing
-from dbmask.planner import ColumnPlan, RunsIn, TablePlan, reading
+from dbmask.planner import ColumnPlan, RunsIn, TablePlan, pads_for, reading
 from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.policy.model import TableMode
 from dbmask.schema import ColumnType, TableName

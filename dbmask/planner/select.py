@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbmask.keys import KeyRing, Pads
 from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.planner.model import TablePlan, Unit
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["Reading", "reading"]
+__all__ = ["Reading", "pads_for", "reading"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,11 @@ def reading(plan: TablePlan, dialect: str) -> Reading:
     if plan.filter:
         query = query.where(parse_one(plan.filter, read=dialect))
     return Reading(query, writes, tuple(ready), tuple(leftover))
+
+
+def pads_for(queries: Iterable[exp.Expression], keys: KeyRing) -> dict[str, Pads]:
+    """The pads of every key that these queries refer to."""
+    from dbmask_sql.keyref import key_names
+
+    names = dict.fromkeys(name for query in queries for name in key_names(query))
+    return keys.pads(names)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from dbmask.errors import PolicyError
 from dbmask.policy import Policy
 from dbmask.policy.jsonschema import policy_schema
@@ -19,7 +20,12 @@ GOOD: list[dict[str, Any]] = [
         "key": "env:K",
         "epoch": "2",
         "classes": {"short": {"mask": "hash", "length": 8}},
-        "tables": {"t": {"columns": {"a": "redact", "b": {"mask": "redact", "keep_end": 4}, "c": {"mask": "short"}}, "where": "a > 1"}},
+        "tables": {
+            "t": {
+                "columns": {"a": "redact", "b": {"mask": "redact", "keep_end": 4}, "c": {"mask": "short"}},
+                "where": "a > 1",
+            }
+        },
         "relations": ["t.a -> u.b", {"from": "t.a", "to": "u.b"}],
     },
     {"version": 1, "tables": {"t": {"columns": {"a": {"strategy": "redact"}, "b": {"type": "hash", "keyed": False}}}}},
