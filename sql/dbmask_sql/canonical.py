@@ -9,13 +9,13 @@ import datetime as dt
 import json
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from dbmask_sql.kinds import Kind
 
-__all__ = ["canonical_text", "canonicalizer"]
+__all__ = ["canonical_text", "canonicalizer", "tuple_text"]
 
 
 def _text(value: Any) -> str:
@@ -128,3 +128,13 @@ def canonicalizer(kind: Kind, padded: bool = False) -> Callable[[Any], bytes]:
     text = canonical_text(kind, padded)
     # A lone surrogate cannot come from a database; from a file it is masked, not refused.
     return lambda value: text(value).encode("utf-8", "surrogatepass")
+
+
+def tuple_text(texts: Sequence[str | None]) -> str:
+    """Canonical texts of several values as one text, framed like netstrings: different tuples never read alike.
+
+    >>> tuple_text(["7", "a,b"])
+    '1:7,3:a,b,'
+    """
+    filled = ["~" if text is None else text for text in texts]
+    return "".join([f"{len(text)}:{text}," for text in filled])

@@ -8,7 +8,8 @@ Text primitives count characters (code points). All are NULL in, NULL out unless
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import typing
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -149,6 +150,14 @@ class Dialect:
         """Whether two texts are equal by bytes, whatever the column's collation says."""
         return exp.EQ(this=value, expression=literal)
 
+    def tuple_text(self, parts: Sequence[E]) -> E:
+        """canonical.tuple_text in SQL: the texts joined so that different tuples never read alike; NULL counts as ``~``."""
+        framed = []
+        for part in parts:
+            filled = exp.Coalesce(this=part, expressions=[text("~")])
+            framed += [self.to_text(self.length(filled)), text(":"), filled.copy(), text(",")]
+        return self.concat(*framed)
+
     # -- numbers -------------------------------------------------------------------------------------------------
 
     greatest = "GREATEST"
@@ -162,9 +171,17 @@ class Dialect:
         """The quotient of integers, truncated."""
         return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
 
+    def quotient(self, value: E, by: E | int) -> E:
+        """The quotient of non-negative 64-bit integers, truncated to one."""
+        return self.int_div(value, by)
+
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
         return cast(value, "BIGINT", self.name)
+
+    def exact(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; None where there is none."""
+        return None
 
     def to_text(self, value: E) -> E:
         """The text of an integer."""
@@ -180,9 +197,38 @@ class Dialect:
         """Element ``index`` (from 0) of a list of literals."""
         raise NotImplementedError
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said."""
+    names_values = True
+    """Whether intermediate values can be named: whether ``let``, ``let_all`` and ``repeated`` give anything."""
+
+    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E | None:
+        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said.
+
+        Where lets are nested and an inner body uses an outer value, each needs a ``name`` of its own.
+        """
+        return self.let_all({name: value}, lambda refs: body(refs[name]))
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        """``body`` over several values, by name, each computed once; None where this cannot be said."""
         raise NotImplementedError
+
+    def repeated(self, start: E, times: int, body: Callable[[E, E], E], name: str = "r") -> E | None:
+        """``body`` applied ``times`` times, to the value so far and the number of the turn (from 0); None where this cannot be said.
+
+        The body is built more than once.
+        """
+
+        def turn(value: E, i: int) -> E:
+            if i == times:
+                return value
+            return typing.cast(E, self.let(body(value, integer(i)), lambda v: turn(v, i + 1), f"{name}{i}"))
+
+        return self.let(start, lambda v: turn(v, 0), name) if self.names_values else None
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        """Whether a text is one of these literals, compared by bytes; None where there are too many or none."""
+        if not values or len(values) > self.max_literal_list:
+            return None
+        return exp.Paren(this=exp.In(this=value, expressions=[text(v) for v in values]))
 
     # -- dates ---------------------------------------------------------------------------------------------------
 

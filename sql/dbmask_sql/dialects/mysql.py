@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -77,6 +77,9 @@ class MySQL(Dialect):
     def equals(self, value: E, literal: E) -> E:
         return exp.EQ(this=self.utf8(value), expression=self.utf8(literal))
 
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        return super().one_of(self.utf8(value), values)
+
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
 
@@ -85,8 +88,11 @@ class MySQL(Dialect):
             return None
         return call("ELT", exp.Add(this=index, expression=integer(1)), *(text(v) for v in values))
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        return None  # no LATERAL: a derived table cannot see the row
+    # No LATERAL: a derived table cannot see the row.
+    names_values = False
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        return None
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         return exp.DateAdd(this=value, expression=days, unit=exp.Var(this="DAY"))

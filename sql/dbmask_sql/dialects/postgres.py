@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -63,10 +63,11 @@ class Postgres(Dialect):
         constant = cast(text(json_list(values)), "JSONB", self.name)
         return call("JSONB_ARRAY_ELEMENT_TEXT", constant, cast(index, "INT", self.name))
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        # OFFSET 0 keeps the planner from copying the value into each place where the body uses it.
-        inner = exp.select(exp.alias_(value, "v")).offset(0).subquery("t")
-        return exp.select(body(column("v", "t"))).from_(inner).subquery()
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).offset(0).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
@@ -86,6 +87,12 @@ class Postgres(Dialect):
 
     def date_part(self, value: E, part: str) -> E:
         return cast(super().date_part(value, part), "INT", self.name)
+
+    def exact(self, value: E, places: int) -> E | None:
+        return cast(value, "NUMERIC", self.name)
+
+    def quotient(self, value: E, by: E | int) -> E:
+        return exp.Paren(this=exp.Div(this=value, expression=integer(by) if isinstance(by, int) else by, typed=True))
 
     def int_div(self, value: E, by: E | int) -> E:
         return call("DIV", cast(value, "NUMERIC", self.name), integer(by) if isinstance(by, int) else by)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, json_list, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
 from dbmask_sql.keyref import NAME, key_ref
 from dbmask_sql.kinds import Kind
 
@@ -72,9 +72,10 @@ class SQLite(Dialect):
         path = exp.Paren(this=exp.DPipe(this=exp.DPipe(this=text("$["), expression=index), expression=text("]")))
         return call("JSON_EXTRACT", text(json_list(values)), path)
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        inner = exp.select(exp.alias_(value, "v")).subquery("t")
-        return exp.select(body(exp.column("v", "t"))).from_(inner).subquery()
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def date_part(self, value: E, part: str) -> E:
         spec = {"year": "%Y", "month": "%m", "day": "%d"}[part]
