@@ -18,7 +18,7 @@ from dbmask_sql.keyref import key_names, resolve_keys
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["KEYS", "Rows", "numbers", "bind", "in_duckdb", "in_postgres", "in_python", "in_sqlite", "one"]
+__all__ = ["KEYS", "Rows", "bind", "in_duckdb", "in_postgres", "in_python", "in_sqlite", "numbers", "one"]
 
 KEYS = example_keys()
 Rows = Mapping[str, Sequence[Any]]

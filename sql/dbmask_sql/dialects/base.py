@@ -180,7 +180,7 @@ class Dialect:
         return cast(value, "BIGINT", self.name)
 
     def exact(self, value: E, places: int) -> E | None:
-        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; None where there is none."""
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
         return None
 
     def to_text(self, value: E) -> E:
