@@ -24,6 +24,8 @@ __all__ = ["connector_for", "connectors", "mask_class", "mask_classes", "mask_na
 MASK_GROUP = "dbmask.masks"
 CONNECTOR_GROUP = "dbmask.connectors"
 _SUPPORT = frozenset({"base", "build"})
+_MASKS_ELSEWHERE = ("dbmask.text.mask", "dbmask.anonymizer.mask")
+"""Modules of masks that are whole packages of their own."""
 
 
 def _modules(package: str) -> Iterator[Any]:
@@ -33,22 +35,25 @@ def _modules(package: str) -> Iterator[Any]:
             yield import_module(f"{package}.{info.name}")
 
 
+def _mask_modules() -> Iterator[Any]:
+    yield from _modules("dbmask.masks")
+    for name in _MASKS_ELSEWHERE:
+        if find_spec(name.rpartition(".")[0]) is not None and find_spec(name) is not None:
+            yield import_module(name)
+
+
 @cache
 def mask_classes() -> dict[str, type[Mask]]:
     """Every mask class by its name, third-party ones included."""
-    from dbmask.masks.base import Mask
-
+    # By name, as all that is looked up here: the registry stands below the masks.
+    base: Any = import_module("dbmask.masks.base").Mask
     found: dict[str, type[Mask]] = {}
-    for package in ("dbmask.masks",):
-        for module in _modules(package):
-            for item in vars(module).values():
-                if (
-                    isinstance(item, type)
-                    and issubclass(item, Mask)
-                    and item.name
-                    and item.__module__ == module.__name__
-                ):
-                    found[item.name] = item
+    for module in _mask_modules():
+        for item in vars(module).values():
+            if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__:
+                cls: Any = item
+                if cls.name:
+                    found[cls.name] = cls
     for entry in metadata.entry_points(group=MASK_GROUP):
         cls = entry.load()
         found.setdefault(cls.name, cls)

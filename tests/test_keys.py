@@ -8,10 +8,11 @@ import hmac
 from pathlib import Path
 
 import pytest
-from dbmask.errors import KeySourceError
-from dbmask.keys import KeyRing, MasterKey, hkdf, new_key
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dbmask.errors import KeySourceError
+from dbmask.keys import KeyRing, MasterKey, hkdf, new_key
 
 MASTER = MasterKey(bytes(range(32)))
 
@@ -23,17 +24,30 @@ def test_hkdf_agrees_with_rfc_5869_test_case_3() -> None:
 
 def test_column_keys_are_frozen() -> None:
     ring = KeyRing(MASTER)
-    assert ring.column("email").prf(b"a@b.cz").hex() == "67ef3b34b9b89ecc6ff0952d590431d09f19781fafefaafa6250ed7dd0b38914"
-    assert ring.column("email").sub("round0").prf(b"x").hex() == "68e5ca37e7b96fca2966882ee4e7e45d0437a5133593b3024814bed15a2883f6"
-    assert ring.column("email").short(b"0001").hex() == "c60c84d46fd7caf9c6c6d78bdc373772195cba25141b5503a25f6ed0bf625555"
+    assert (
+        ring.column("email").prf(b"a@b.cz").hex() == "67ef3b34b9b89ecc6ff0952d590431d09f19781fafefaafa6250ed7dd0b38914"
+    )
+    assert (
+        ring.column("email").sub("round0").prf(b"x").hex()
+        == "68e5ca37e7b96fca2966882ee4e7e45d0437a5133593b3024814bed15a2883f6"
+    )
+    assert (
+        ring.column("email").short(b"0001").hex() == "c60c84d46fd7caf9c6c6d78bdc373772195cba25141b5503a25f6ed0bf625555"
+    )
     assert ring.column("email").secret(16).hex() == "96e65ec9d8b33596ba3806019d5c586d"
-    assert KeyRing(MASTER, "2026").column("email").prf(b"a@b.cz").hex() == "b694f9ce8368f47974c701e9ebf5341729e1f0b89760ba36439cd99fada7f6d5"
+    assert (
+        KeyRing(MASTER, "2026").column("email").prf(b"a@b.cz").hex()
+        == "b694f9ce8368f47974c701e9ebf5341729e1f0b89760ba36439cd99fada7f6d5"
+    )
     assert MASTER.derive("checksums").hex() == "5be31316b4b0045b37ca9b4ba2126af2ef8a2c68768a0df4b461b30d95dcf193"
     assert ring.fingerprint() == "d1084ed14a678275"
 
 
 def test_the_stretched_text_key_is_frozen() -> None:
-    assert KeyRing(MasterKey.parse("correct horse battery")).column("x").prf(b"").hex() == "b0879f7a445ccfaad4edf5005b293b64b8498d5b383f7ec85b25d21854bf4b94"
+    assert (
+        KeyRing(MasterKey.parse("correct horse battery")).column("x").prf(b"").hex()
+        == "b0879f7a445ccfaad4edf5005b293b64b8498d5b383f7ec85b25d21854bf4b94"
+    )
 
 
 @given(st.binary(max_size=300), st.text(min_size=1, max_size=20))
@@ -69,7 +83,9 @@ def test_the_ring_gives_pads_for_keys_that_were_asked_for() -> None:
     assert ring.pads(["a", "a/r"]) == {"a": ring.column("a").pads, "a/r": sub.pads}
 
 
-@pytest.mark.parametrize("text", ["hex:" + "00" * 31, "hex:zz", "base64:!!", "", "  ", "fifteen letters", "base64:aGk="])
+@pytest.mark.parametrize(
+    "text", ["hex:" + "00" * 31, "hex:zz", "base64:!!", "", "  ", "fifteen letters", "base64:aGk="]
+)
 def test_unusable_keys_are_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(KeySourceError) as error:
         MasterKey.parse(text)
@@ -79,7 +95,10 @@ def test_unusable_keys_are_refused_without_being_repeated(text: str) -> None:
 
 def test_key_texts() -> None:
     raw = bytes(range(40))
-    by_hex, by_base64 = MasterKey.parse("hex:" + raw.hex() + "\n"), MasterKey.parse("base64:" + base64.b64encode(raw).decode())
+    by_hex, by_base64 = (
+        MasterKey.parse("hex:" + raw.hex() + "\n"),
+        MasterKey.parse("base64:" + base64.b64encode(raw).decode()),
+    )
     assert by_hex.fingerprint() == by_base64.fingerprint() == MasterKey(raw).fingerprint()
     assert MasterKey.parse(new_key()).fingerprint() != MasterKey.parse(new_key()).fingerprint()
 

@@ -99,7 +99,9 @@ def run(argv: list[str]) -> int:
         if debug:
             raise
         # Its text may quote data: only its type is shown.
-        click.echo(f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True)
+        click.echo(
+            f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True
+        )
         return 1
 
 

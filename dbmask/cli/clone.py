@@ -17,7 +17,9 @@ __all__ = ["command"]
 @source_option
 @click.option("--target", required=True, metavar="URL", help="Where the replica appears when it is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
-@click.option("--certificate", metavar="FILE", type=click.Path(dir_okay=False), help="Write the run's certificate (JSON).")
+@click.option(
+    "--certificate", metavar="FILE", type=click.Path(dir_okay=False), help="Write the run's certificate (JSON)."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option

@@ -23,7 +23,9 @@ def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--key-file FILE``."""
     return click.option(
-        "--key-file", metavar="FILE", help="A file that holds the masking key; otherwise DBMASK_KEY or the policy's `key:`."
+        "--key-file",
+        metavar="FILE",
+        help="A file that holds the masking key; otherwise DBMASK_KEY or the policy's `key:`.",
     )(command)
 
 

@@ -20,7 +20,9 @@ __all__ = ["command", "plan_facts"]
 @click.command("plan")
 @policy_argument
 @source_option
-@click.option("--sql", "show_sql", is_flag=True, help="Show the SELECT that reads each table; keys appear as references.")
+@click.option(
+    "--sql", "show_sql", is_flag=True, help="Show the SELECT that reads each table; keys appear as references."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @key_option
 def command(policy: str, source: str, show_sql: bool, form: str, key_file: str | None) -> None:
@@ -66,7 +68,12 @@ def plan_facts(made: Plan, with_sql: bool) -> dict[str, Any]:
             }
             for c in table.columns
         ]
-        facts: dict[str, Any] = {"table": str(table.name), "mode": table.mode.value, "rows": table.table.rows, "columns": columns}
+        facts: dict[str, Any] = {
+            "table": str(table.name),
+            "mode": table.mode.value,
+            "rows": table.table.rows,
+            "columns": columns,
+        }
         if str(table.name) in queries:
             facts["sql"] = queries[str(table.name)]
         tables.append(facts)

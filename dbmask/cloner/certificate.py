@@ -66,7 +66,8 @@ def describe(plan: Plan, rows: Mapping[Any, int], seconds: Mapping[Any, float]) 
             "rows": rows.get(t.name, 0),
             "seconds": round(seconds.get(t.name, 0.0), 3),
             "columns": [
-                {"column": c.column.name, "mask": c.mask, "runs_in": c.runs_in.value, "keyed": c.keyed} for c in t.columns
+                {"column": c.column.name, "mask": c.mask, "runs_in": c.runs_in.value, "keyed": c.keyed}
+                for c in t.columns
             ],
         }
         for t in plan

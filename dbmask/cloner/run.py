@@ -16,6 +16,7 @@ from dbmask.engine import masked_batches, pads_for
 from dbmask.errors import CheckFailed, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, plan_source, reading
+from dbmask.policy.lock import Lock
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
@@ -77,6 +78,7 @@ def clone(
         run = _Run(policy, plan, ring, opened, made, show or Quiet())
         with run.show:
             snapshot, left_out = _build(run)
+        _record_kept(policy, plan)
         result = cert.Certificate(
             started=began,
             finished=cert.now(),
@@ -94,6 +96,14 @@ def clone(
     if path is not None:
         cert.write_certificate(result, path)
     return CloneResult(plan, run.rows, run.seconds, result, path)
+
+
+def _record_kept(policy: Policy, plan: Plan) -> None:
+    """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
+    kept = {t.name: [c.column.name for c in t.columns] for t in plan if t.mode is TableMode.KEEP}
+    lock = Lock.beside(policy.path)
+    if any(lock.columns(name) is None for name in kept):
+        lock.recording(kept).write()
 
 
 def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
@@ -165,7 +175,12 @@ def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
     with run.target.reader() as replica:
         run.checks += verify_rows(copied, run.rows, reader, replica, run.source.capabilities.dialect)
         checks, unseen = verify_shares(
-            copied, run.rows, reader, replica, (run.source.capabilities.dialect, run.target.capabilities.dialect), run.keys
+            copied,
+            run.rows,
+            reader,
+            replica,
+            (run.source.capabilities.dialect, run.target.capabilities.dialect),
+            run.keys,
         )
         run.checks += checks
         run.not_looked_at += unseen

@@ -13,8 +13,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from dbmask_sql.canonical import canonicalizer
-
 from dbmask.cloner.certificate import Check
 from dbmask.engine import masked_batches, pads_for
 from dbmask.keys import KeyRing
@@ -23,6 +21,7 @@ from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.policy.model import TableMode
 from dbmask.schema import ColumnType, TableName
 from dbmask.spi import Reader
+from dbmask_sql.canonical import canonicalizer
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -63,7 +62,11 @@ def verify_rows(
         there = _count(source, plan.name, plan.filter, dialect)
         here = _count(replica, plan.name, None, dialect)
         passed = there == here == rows[plan.name]
-        found = f"{here:,} rows" if passed else f"{there:,} rows in the source, {rows[plan.name]:,} copied, {here:,} in the replica"
+        found = (
+            f"{here:,} rows"
+            if passed
+            else f"{there:,} rows in the source, {rows[plan.name]:,} copied, {here:,} in the replica"
+        )
         checks.append(Check("rows", str(plan.name), passed, found, {"source": there, "replica": here}))
     return checks
 
@@ -136,14 +139,17 @@ def _source_rows(
     plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, keys: KeyRing, modulus: int
 ) -> _Rows:
     """Masked key -> raw values, for the sampled rows of the source."""
-    from dbmask_sql.dialects.base import column
     from sqlglot import exp
+
+    from dbmask_sql.dialects.base import column
 
     key = plan.table.primary_key
     units = tuple(u for u in plan.units if set(u.bound.outputs) & set(key))
     part = reading(replace(plan, units=units), dialect)
     extra = len(part.query.expressions)
-    raws = [exp.alias_(column(c.column.name, SOURCE_ALIAS), f"dbmask_old_{i}", quoted=True) for i, c in enumerate(masked)]
+    raws = [
+        exp.alias_(column(c.column.name, SOURCE_ALIAS), f"dbmask_old_{i}", quoted=True) for i, c in enumerate(masked)
+    ]
     query = part.query.select(*raws)
     reader.use_keys(pads_for([query], keys))
     width = len(part.writes)
@@ -159,10 +165,10 @@ def _source_rows(
 
 def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, modulus: int) -> _Rows:
     """Masked key -> masked values, for the sampled rows of the replica."""
-    from dbmask_sql.dialects.base import column
     from sqlglot import exp
 
     from dbmask.planner.select import Reading
+    from dbmask_sql.dialects.base import column
 
     names = [*plan.table.primary_key, *(c.column.name for c in masked)]
     query = exp.select(*(exp.alias_(column(n, SOURCE_ALIAS), f"c{i}", quoted=True) for i, n in enumerate(names)))
@@ -190,7 +196,9 @@ def _collect(
             key = _key_bytes([row[i] for i in key_at], key_types)
             if _in_sample(key, modulus):
                 # Only fingerprints are held: a sample of long texts stays small.
-                found[key] = [None if row[i] is None else _short(text(row[i])) for i, text in zip(value_at, texts, strict=True)]
+                found[key] = [
+                    None if row[i] is None else _short(text(row[i])) for i, text in zip(value_at, texts, strict=True)
+                ]
     return found
 
 

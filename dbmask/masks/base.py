@@ -243,6 +243,8 @@ class ValueBound:
         made = self.expression(value, dialect)
         if made is None:
             return None
+        if made is value and self.on_null is None and self.on_empty is None:
+            return [made]  # kept as it is
         ifs = []
         if self.on_null is not None:
             ifs.append(exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=text(self.on_null)))

@@ -51,9 +51,7 @@ def plan(
     return build_plan(policy, schema, capabilities or Capabilities(schema.dialect), Profile(profile), keys)
 
 
-def plan_source(
-    policy: Policy, source: Source, profile: Profile = Profile.CLONE, keys: KeyRing | None = None
-) -> Plan:
+def plan_source(policy: Policy, source: Source, profile: Profile = Profile.CLONE, keys: KeyRing | None = None) -> Plan:
     """Plan a policy against an open source, privileges included."""
     schema = source.schema()
     made = build_plan(policy, schema, source.capabilities, profile, keys, {})

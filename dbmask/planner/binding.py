@@ -16,8 +16,9 @@ from dbmask.schema import Column, Table
 from dbmask.spi import Capabilities
 
 if TYPE_CHECKING:
-    from dbmask_sql.dialects import Dialect
     from sqlglot import exp
+
+    from dbmask_sql.dialects import Dialect
 
 __all__ = ["SOURCE_ALIAS", "TableBinder"]
 
@@ -58,6 +59,7 @@ class TableBinder:
                 units.append(single)
             elif column_plan.mask == "drop":
                 dropped.append(item.column.name)
+        self._check_filter(resolved)
         order = {c.name: i for i, c in enumerate(table.columns)}
         columns.sort(key=lambda c: order.get(c.column.name, len(order)))
         return TablePlan(
@@ -69,6 +71,19 @@ class TableBinder:
             resolved.filter,
             resolved.why,
         )
+
+    def _check_filter(self, resolved: ResolvedTable) -> None:
+        from sqlglot import parse_one
+        from sqlglot.errors import SqlglotError
+
+        if resolved.filter is None:
+            return
+        try:
+            parse_one(resolved.filter, read=self.capabilities.dialect)
+        except SqlglotError:
+            place = f"{resolved.table.name} [{resolved.why.rpartition(' at ')[2]}]"
+            what = f"`where:` is no SQL condition that {self.capabilities.dialect} would read"
+            self.problems.append(Problem(place, what))
 
     def _columns(self, table: Table, targets: tuple[Column, ...], available: dict[str, Column]) -> Columns:
         return Columns(targets, available, table.primary_key, str(table.name), table.rows)

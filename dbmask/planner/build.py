@@ -38,7 +38,7 @@ def build_plan(
     plans: dict[TableName, TablePlan] = {}
     for name, resolved in resolution.tables.items():
         plans[name] = binder.bind(resolved)
-    problems = [*resolution.problems, *binder.problems]
+    problems = [*resolution.problems, *resolution.drift, *binder.problems]
     for name, plan in plans.items():
         problems += check_keys(plan)
         problems += check_dropped(plan)

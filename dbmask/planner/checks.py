@@ -64,7 +64,11 @@ def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -
         expected = ""
         if outcomes and rows:
             count = expected_collisions(rows, outcomes)
-            expected = f": about {count:,.0f} collisions in {rows:,} rows" if count >= 1 else f": {count:.1e} collisions expected"
+            expected = (
+                f": about {count:,.0f} collisions in {rows:,} rows"
+                if count >= 1
+                else f": {count:.1e} collisions expected"
+            )
         what = f"{unit.mask.name} may give two values the same result, and the column is in {name}{expected}"
         yield Problem(f"{plan.name}.{column}", what, _injective_hint(plan.table, column))
 
@@ -110,12 +114,16 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
     keys = {c for u in plan.table.uniques for c in u.columns} | {c for f in plan.table.foreign_keys for c in f.columns}
     for name in plan.dropped:
         if name in keys:
-            yield Problem(f"{plan.name}.{name}", "drop would remove a key column", "mask it, or drop the table with `skip`")
+            yield Problem(
+                f"{plan.name}.{name}", "drop would remove a key column", "mask it, or drop the table with `skip`"
+            )
     dropped = set(plan.dropped)
     for column in plan.table.columns:
         lost = dropped.intersection(column.generated_from)
         if lost and column.name not in dropped:
-            yield Problem(f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped")
+            yield Problem(
+                f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped"
+            )
     for item in plan.columns:
         if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
             yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")

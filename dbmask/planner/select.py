@@ -30,13 +30,14 @@ class Reading:
 
 def reading(plan: TablePlan, dialect: str) -> Reading:
     """The SELECT of a table plan, its keys still KeyRef nodes, its filter parsed in the source's dialect."""
-    from dbmask_sql.dialects.base import column
     from sqlglot import exp, parse_one
+
+    from dbmask_sql.dialects.base import column
 
     writes = plan.writes
     place = {name: i for i, name in enumerate(writes)}
     ready = [-1] * len(writes)
-    projections: list[exp.Expression] = []
+    projections: list[exp.Expr] = []
     raw: dict[str, int] = {}
     leftover = []
     for unit in plan.units:

@@ -5,11 +5,14 @@ Names are exact; patterns are kept apart and resolved against a schema by :mod:`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask
 from dbmask.schema import TableName
 
@@ -90,3 +93,40 @@ class Policy:
     sections: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
     digest: str = ""
+
+    @staticmethod
+    def load(path: str | Path) -> Policy:
+        """Load a policy file (YAML, JSON or TOML). Raises PolicyError with every problem, each with file and line."""
+        from dbmask.policy.load import load_policy
+
+        return load_policy(path)
+
+    @staticmethod
+    def from_text(text: str, form: str = "yaml", path: str = "") -> Policy:
+        """Load a policy from text. Raises PolicyError."""
+        from dbmask.policy.load import policy_from_text
+
+        return policy_from_text(text, form, path)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], path: str = "") -> Policy:
+        """Load a policy from plain data. Raises PolicyError."""
+        from dbmask.policy.load import policy_from_dict
+
+        return policy_from_dict(data, path)
+
+    def keyring(self, key_file: str | None = None, environ: Mapping[str, str] | None = None) -> KeyRing:
+        """The keys of this policy: from ``key_file``, else DBMASK_KEY, else the policy's ``key``; none where none is named.
+
+        Raises KeySourceError where the key that is named cannot be used.
+        """
+        named = os.environ if environ is None else environ
+        if key_file is not None:
+            master = MasterKey.load(f"file:{key_file}")
+        elif "DBMASK_KEY" in named:
+            master = MasterKey.load("env:DBMASK_KEY", named)
+        elif self.key is not None:
+            master = MasterKey.load(self.key, named)
+        else:
+            return KeyRing(None, self.epoch)
+        return KeyRing(master, self.epoch)

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dbmask_sql.canonical import canonical_text, canonicalizer
 from dbmask_sql.jcs import canonical_json
 from dbmask_sql.kinds import Kind
-from hypothesis import given
-from hypothesis import strategies as st
 
 PRAGUE = dt.timezone(dt.timedelta(hours=2))
 
@@ -87,11 +88,17 @@ def test_numbers_of_rfc_8785(number: float, text: str) -> None:
 
 
 def test_keys_are_sorted_by_utf_16() -> None:
-    assert canonical_json({"\ufb33": 1, "\U0001f600": 2, "€": 3, "\r": 4}) == '{"\\r":4,"€":3,"\U0001f600":2,"\ufb33":1}'
+    assert (
+        canonical_json({"\ufb33": 1, "\U0001f600": 2, "€": 3, "\r": 4}) == '{"\\r":4,"€":3,"\U0001f600":2,"\ufb33":1}'
+    )
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
