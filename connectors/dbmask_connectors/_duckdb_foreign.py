@@ -9,11 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dbmask.errors import ConnectorError
 from dbmask.schema import Column, ForeignKey, Kind, Schema, Sequence, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._duckdb_schema import MAIN, sequence_of
 from dbmask_connectors._duckdb_session import connect, literal, quoted
+from dbmask_connectors._foreign import (
+    full,
+    kept,
+    lost_rest,
+    missing_end,
+    require_distinct,
+    special_index,
+    translated_expression,
+)
 from dbmask_connectors._types_duckdb import declared
 
 if TYPE_CHECKING:
@@ -44,16 +52,16 @@ class _Foreign:
         for target in self.structure.tables:
             before[target.name] = self._target(target, before)
         targets = list(before.values())
-        _require_distinct(targets)
+        require_distinct("DuckDB", targets, [str(t.name) for t in targets])
         with connect(":memory:", {}) as trial:
             pre = self._schemas([t.name for t in targets])
             _run(trial, pre)
-            columns = {t.name: [self._column(trial, t, c) for c in _kept(t)] for t in targets}
-            pre += [f"CREATE SEQUENCE {_full(s.name)}" for s in self.sequences]
+            columns = {t.name: [self._column(trial, t, c) for c in kept(t)] for t in targets}
+            pre += [f"CREATE SEQUENCE {full(s.name)}" for s in self.sequences]
             _run(trial, pre[-len(self.sequences) :] if self.sequences else [])
             for target in targets:
                 pre.append(self._table(trial, target, columns[target.name]))
-        self._tell_rest()
+        self.lost += lost_rest(self.structure)
         made = Schema("duckdb", {}, (), tuple(self.sequences), schema.default_schema)
         post = tuple(self._indexes(targets)) + tuple(_comments(targets))
         return Structure("duckdb", made, tuple(targets), tuple(pre), post), tuple(self.lost)
@@ -66,9 +74,7 @@ class _Foreign:
         present = {t.name: t for t in self.structure.tables}
         for key in target.table.foreign_keys:
             parent = present.get(key.ref_table)
-            why = _cannot_hold(target, key, parent) or (
-                "" if key.ref_table in before else "it closes a circle of tables"
-            )
+            why = missing_end(target, key, parent) or _cannot_hold(key, target.name, before)
             if why and not key.declared:
                 self.lost.append(f"foreign key {key.name} of {target.name}: {why}")
             elif not why and not key.declared:
@@ -82,7 +88,7 @@ class _Foreign:
             return column
         name = TableName(table.schema, f"{table.name}_{column.name}_seq")
         self.sequences.append(Sequence(name, (table, column.name)))
-        return replace(column, identity=None, default=f"nextval({literal(_full(name))})")
+        return replace(column, identity=None, default=f"nextval({literal(full(name))})")
 
     def _schemas(self, names: list[TableName]) -> list[str]:
         return [f"CREATE SCHEMA {quoted(s)}" for s in sorted({n.schema for n in names} - {MAIN})]
@@ -95,8 +101,8 @@ class _Foreign:
             self.lost.append(f"the decimals of {target.name}.{quoted(column.name)}: they come as DOUBLE")
         text = f"{quoted(column.name)} {name}"
         if column.generated is not None:
-            expression = self._translated(trial, column.generated)
-            others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in _kept(target) if c.generated is None)
+            expression = self._translated(column.generated)
+            others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None)
             generated = f"{text} GENERATED ALWAYS AS ({expression})"
             if expression is None or not _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({others}, {generated})"):
                 self.lost.append(f"generated column {target.name}.{quoted(column.name)}: in another database's words")
@@ -105,21 +111,15 @@ class _Foreign:
         if sequence_of(column.default) is not None:
             text += f" DEFAULT {column.default}"
         elif column.default is not None:
-            default = self._translated(trial, column.default)
+            default = self._translated(column.default)
             if default and _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({text} DEFAULT {default})"):
                 text += f" DEFAULT {default}"
             else:
                 self.lost.append(f"the default of {target.name}.{quoted(column.name)}: in another database's words")
         return text if column.nullable else f"{text} NOT NULL"
 
-    def _translated(self, trial: DuckDBPyConnection, expression: str) -> str | None:
-        from sqlglot import parse_one
-        from sqlglot.errors import SqlglotError
-
-        try:
-            return parse_one(expression, read=self.structure.dialect).sql(dialect="duckdb")
-        except SqlglotError:
-            return None
+    def _translated(self, expression: str) -> str | None:
+        return translated_expression(expression, self.structure.dialect, "duckdb")
 
     def _table(self, trial: DuckDBPyConnection, target: TargetTable, columns: list[str | None]) -> str:
         """CREATE TABLE with as many of its keys as DuckDB accepts."""
@@ -133,10 +133,10 @@ class _Foreign:
         keys = list(target.table.foreign_keys)
         while True:
             shown = [
-                f"FOREIGN KEY ({_names(k.columns)}) REFERENCES {_full(k.ref_table)} ({_names(k.ref_columns)})"
+                f"FOREIGN KEY ({_names(k.columns)}) REFERENCES {full(k.ref_table)} ({_names(k.ref_columns)})"
                 for k in keys
             ]
-            sql = f"CREATE TABLE {_full(target.name)} ({', '.join(parts + shown)})"
+            sql = f"CREATE TABLE {full(target.name)} ({', '.join(parts + shown)})"
             if not keys or _stands(trial, sql, keep=True):
                 break
             key = keys.pop()
@@ -152,7 +152,7 @@ class _Foreign:
             for index in target.table.indexes:
                 if index.columns in keys:
                     continue
-                if not index.columns or set(index.columns) & set(target.dropped) or " WHERE " in index.sql.upper():
+                if special_index(target, index):
                     self.lost.append(
                         f"index {index.name} of {target.name}: partial, on an expression or on a dropped column"
                     )
@@ -160,46 +160,12 @@ class _Foreign:
                 name = TableName(target.name.schema, index.name)
                 if name in made:  # unique within its table only, in MariaDB
                     name = TableName(target.name.schema, f"{target.name.name}_{index.name}")
-                made[name] = f"CREATE INDEX {quoted(name.name)} ON {_full(target.name)} ({_names(index.columns)})"
+                made[name] = f"CREATE INDEX {quoted(name.name)} ON {full(target.name)} ({_names(index.columns)})"
         return list(made.values())
-
-    def _tell_rest(self) -> None:
-        for target in self.structure.tables:
-            self.lost += [f"check {c.name} of {target.name}: in another database's words" for c in target.table.checks]
-            self.lost += [f"trigger {t.name} of {target.name}: DuckDB has none" for t in target.table.triggers]
-        self.lost += [f"view {v.name}: in another database's words" for v in self.structure.schema.views]
-
-
-def _cannot_hold(target: TargetTable, key: ForeignKey, parent: TargetTable | None) -> str:
-    if parent is None:
-        return f"{key.ref_table} is not in the replica"
-    if set(key.columns) & set(target.dropped) or set(key.ref_columns) & set(parent.dropped):
-        return "a column of it is dropped"
-    if parent.name == target.name:
-        return "it refers to its own table, and rows would have to come before others"
-    return "it goes between schemas" if parent.name.schema != target.name.schema else ""
-
-
-def _require_distinct(targets: list[TargetTable]) -> None:
-    """DuckDB does not tell names apart by case. Raises ConnectorError where the other database does."""
-    seen: dict[str, str] = {}
-    for target in targets:
-        for name in (str(target.name), *(f"{target.name}.{quoted(c.name)}" for c in _kept(target))):
-            other = seen.setdefault(name.lower(), name)
-            if other != name:
-                raise ConnectorError(f"DuckDB cannot tell {other} from {name}: its names are equal whatever their case")
-
-
-def _kept(target: TargetTable) -> list[Column]:
-    return [c for c in target.table.columns if c.name not in target.dropped]
 
 
 def _names(columns: tuple[str, ...]) -> str:
     return ", ".join(quoted(c) for c in columns)
-
-
-def _full(name: TableName) -> str:
-    return f"{quoted(name.schema)}.{quoted(name.name)}"
 
 
 def _run(db: DuckDBPyConnection, statements: list[str]) -> None:
@@ -224,9 +190,17 @@ def _comments(targets: list[TargetTable]) -> list[str]:
     made = []
     for target in targets:
         if target.table.comment:
-            made.append(f"COMMENT ON TABLE {_full(target.name)} IS {literal(target.table.comment)}")
-        for column in _kept(target):
+            made.append(f"COMMENT ON TABLE {full(target.name)} IS {literal(target.table.comment)}")
+        for column in kept(target):
             if column.comment:
-                subject = f"{_full(target.name)}.{quoted(column.name)}"
+                subject = f"{full(target.name)}.{quoted(column.name)}"
                 made.append(f"COMMENT ON COLUMN {subject} IS {literal(column.comment)}")
     return made
+
+
+def _cannot_hold(key: ForeignKey, table: TableName, before: dict[TableName, TargetTable]) -> str:
+    if key.ref_table == table:
+        return "it refers to its own table, and rows would have to come before others"
+    if key.ref_table.schema != table.schema:
+        return "it goes between schemas"
+    return "" if key.ref_table in before else "it closes a circle of tables"
