@@ -15,7 +15,7 @@ from typing import Any
 
 from dbmask_sql.kinds import Kind
 
-__all__ = ["canonical_text", "canonicalizer"]
+__all__ = ["canonical_text", "canonicalizer", "utf8_bytes"]
 
 
 def _text(value: Any) -> str:
@@ -126,5 +126,19 @@ def canonicalizer(kind: Kind, padded: bool = False) -> Callable[[Any], bytes]:
     if kind is Kind.BYTES:
         return bytes
     text = canonical_text(kind, padded)
-    # A lone surrogate cannot come from a database; from a file it is masked, not refused.
-    return lambda value: text(value).encode("utf-8", "surrogatepass")
+    return lambda value: utf8_bytes(text(value))
+
+
+def utf8_bytes(text: str) -> bytes:
+    """A text's UTF-8. What was no UTF-8 in its database (and came as surrogates, PEP 383) is its bytes again.
+
+    Any other lone surrogate cannot come from a database; from a file it is masked, not refused.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -23,6 +23,8 @@ FUNCTIONS = {
 }
 """Functions that a connection must offer, with their number of arguments."""
 
+_REPEATED = 256
+
 
 class SQLite(Dialect):
     """SQLite 3.37 and later, with dbmask's functions registered."""
@@ -44,20 +46,27 @@ class SQLite(Dialect):
     def utf8(self, value: E) -> E:
         return cast(value, "BLOB", self.name)
 
+    # A function is given bytes: a text would be decoded and encoded on its way, and could not be where it is no UTF-8.
+
     def prf_hex(self, value: E, key: str) -> E:
-        return call("dbmask_prf", value, key_ref(key, NAME))
+        return call("dbmask_prf", self.utf8(value), key_ref(key, NAME))
 
     def prf_short_hex(self, value: E, key: str) -> E:
-        return call("dbmask_prf_short", value, key_ref(key, NAME))
+        return call("dbmask_prf_short", self.utf8(value), key_ref(key, NAME))
 
     def prf_word(self, value: E, key: str, index: int = 0) -> E:
-        return call("dbmask_prf_word", value, key_ref(key, NAME), integer(index))
+        return call("dbmask_prf_word", self.utf8(value), key_ref(key, NAME), integer(index))
 
     def word(self, hex_digits: E, index: int) -> E:
         return call("dbmask_word", hex_digits, integer(index))
 
     def repeat(self, value: str, count: E) -> E:
-        return call("dbmask_repeat", text(value), count)
+        # A piece of a literal costs a fifth of a call into Python, which is left for what is longer.
+        most = max(_REPEATED // max(len(value), 1), 1)
+        width = exp.Paren(this=exp.Mul(this=exp.Paren(this=count.copy()), expression=integer(len(value))))
+        piece = self.substr(text(value * most), 1, count.copy() if len(value) == 1 else width)
+        short = exp.LTE(this=exp.Paren(this=count), expression=integer(most))
+        return exp.Case(ifs=[exp.If(this=short, true=piece)], default=call("dbmask_repeat", text(value), count.copy()))
 
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
