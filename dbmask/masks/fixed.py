@@ -74,8 +74,9 @@ def _fit(value: Any, type_: ColumnType) -> Any:
 
 def _literal(column: exp.Expression, value: Any, type_: ColumnType) -> exp.Expression | None:
     """The value where the column is not null; None where its literal would differ between databases."""
-    from dbmask_sql.dialects.base import integer, text
     from sqlglot import exp
+
+    from dbmask_sql.dialects.base import integer, text
 
     literal: exp.Expression
     if isinstance(value, bool):
