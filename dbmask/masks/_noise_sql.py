@@ -41,7 +41,7 @@ def noise_sql(
     known = target.kind is Kind.INTEGER or (target.precision is not None and target.scale is not None)
     if not known and dialect.name != "postgres":
         return None
-    value = dialect.exact(exprs[0].copy(), places)
+    value = dialect.wide(exprs[0].copy(), places)
     texts = _texts(exprs, columns, dialect)
     if value is None or texts is None:
         return None
@@ -53,7 +53,7 @@ def noise_sql(
         return cast("E", dialect.let(_both(digest, dialect), lambda both: _units(both, scale, dialect), "both"))
 
     units = cast("E", dialect.let(dialect.prf_hex(dialect.tuple_text(texts), key), summed, "digest"))
-    noise = dialect.exact(_shifted(units, places, dialect), places)
+    noise = dialect.wide(_shifted(units, places, dialect), places)
     if noise is None:
         return None
     moved: E | None = exp.Paren(this=exp.Add(this=value, expression=noise))

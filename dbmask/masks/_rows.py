@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import DbmaskError, MaskError
+from dbmask.masks._constants import constant_sql
 from dbmask.masks.base import Columns, Promises, ValueMask
 from dbmask.schema import Column, Kind
 from dbmask_sql.canonical import canonical_text
@@ -58,10 +59,18 @@ class RowBound:
         repeats: bool = True,
     ) -> RowBound:
         """The Bound of ``mask`` on the target of ``columns``, with ``others`` beside it."""
-        target = columns.target
-        label = f"{columns.table}.{target.name}: {mask.name}"
-        beside = tuple(others)
-        return cls(target, beside, promises, python, expression, mask.on_null, mask.on_empty, label, repeats)
+        alone = mask.bound(columns, promises, python)  # checks on_null, on_empty and the length of what comes out
+        return cls(
+            columns.target,
+            tuple(others),
+            alone.promises,
+            python,
+            expression,
+            alone.on_null,
+            alone.on_empty,
+            alone.label,
+            repeats,
+        )
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -89,9 +98,18 @@ class RowBound:
             # The exception's text may quote the value; only its type is passed on.
             raise MaskError(f"{self.label}: a value could not be masked ({type(error).__name__})") from None
 
+    @property
+    def _reads_text(self) -> bool:
+        return self.column.type.kind in (Kind.TEXT, Kind.ENUM)
+
     def _one(self, value: Any, *others: Any) -> Any:
         if value is None:
             return self.on_null
+        if self._reads_text:
+            if isinstance(value, bytes):  # SQLite's text columns may hold them
+                value = value.decode("utf-8", "surrogateescape")
+            if self.column.type.padded and isinstance(value, str):
+                value = value.rstrip(" ")
         if value == "" and isinstance(value, str):
             return "" if self.on_empty is None else self.on_empty
         return self.python(value, *others)
@@ -102,13 +120,15 @@ class RowBound:
 
         from dbmask_sql.dialects.base import integer, text
 
-        made = self.expression(exprs, dialect) if self.expression is not None else None
+        given = exprs[0]
+        value = dialect.plain(given.copy(), self.column.type.padded) if self._reads_text else given
+        made = self.expression([value, *exprs[1:]], dialect) if self.expression is not None else None
         if made is None:
             return None
-        value = exprs[0]
         ifs = []
         if self.on_null is not None:
-            ifs.append(exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=text(self.on_null)))
+            null = exp.Is(this=given.copy(), expression=exp.Null())
+            ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
         if self.column.type.kind is Kind.TEXT:
             empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
             ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))
