@@ -11,12 +11,12 @@ import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from sqlglot import exp
 
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
-from dbmask_sql.patterns import Portable
 
 __all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
 
@@ -76,7 +76,7 @@ class Dialect:
     # -- canonical text ------------------------------------------------------------------------------------------
 
     def plain(self, value: E, padded: bool = False) -> E:
-        """A text or enum column as text that is searched and compared by code points, whatever its collation; char(n) loses its padding."""
+        """A text or enum column as text that is searched and compared by its code points, whatever its collation; char(n) loses its padding."""
         raise NotImplementedError
 
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
@@ -162,7 +162,7 @@ class Dialect:
         """Each character of ``source`` replaced by the one at the same place in ``target``."""
         return call("TRANSLATE", value, text(source), text(target))
 
-    def compare(self, node: type[E], value: E, other: E) -> E:
+    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
         """Two plain texts compared by code points (exp.EQ, exp.LT ...)."""
         return node(this=value, expression=other)
 
@@ -176,10 +176,6 @@ class Dialect:
         The pattern keeps to what every engine reads alike: literals, escaped punctuation, ASCII classes without
         shorthands, ``(?:...)``, ``|``, ``* + ?`` and ``{m,n}`` up to 255; no dots, anchors or captures.
         """
-        raise NotImplementedError
-
-    def contains(self, value: E, pattern: Portable) -> E:
-        """Whether a pattern is found in a plain text."""
         raise NotImplementedError
 
     def regex_replace(self, value: E, pattern: str, new: str) -> E:
@@ -325,13 +321,7 @@ class Dialect:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
         return cast(value, self.types[kind], self.name) if kind in self.types else value
 
-    types: typing.ClassVar[dict[Kind, str]] = {}
-    utc_suffix = "+00:00"
-    """What follows a timestamp in a literal to say that it is in UTC."""
-
-    def bytes_literal(self, value: bytes) -> E:
-        """Bytes as a constant."""
-        return self.from_hex(text(value.hex()))
+    types: ClassVar[dict[Kind, str]] = {}
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         """A date or timestamp at the beginning of its year, month or day (zoned ones by UTC)."""

@@ -12,7 +12,6 @@ from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, text
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
-from dbmask_sql.patterns import Portable
 from dbmask_sql.numbers import NUMBER
 
 __all__ = ["DIALECT"]
@@ -95,9 +94,6 @@ class DuckDB(Dialect):
 
     def hex_int(self, digits: E) -> E:
         return cast(exp.Paren(this=exp.DPipe(this=text("0x"), expression=digits)), "BIGINT", self.name)
-
-    def contains(self, value: E, pattern: Portable) -> E:
-        return call("REGEXP_MATCHES", value, text(pattern.written("\\z")))
 
     def matches(self, value: E, pattern: str) -> E:
         return call("REGEXP_FULL_MATCH", value, text(pattern))

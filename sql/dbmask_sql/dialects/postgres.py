@@ -10,7 +10,6 @@ from sqlglot import exp
 from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
 from dbmask_sql.kinds import Kind
-from dbmask_sql.patterns import Portable
 from dbmask_sql.numbers import NUMBER
 
 __all__ = ["DIALECT"]
@@ -90,9 +89,6 @@ class Postgres(Dialect):
     def hex_int(self, digits: E) -> E:
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
-
-    def contains(self, value: E, pattern: Portable) -> E:
-        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
 
     def matches(self, value: E, pattern: str) -> E:
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
