@@ -24,7 +24,9 @@ from tests.connectors.copying import sqlite_file
 
 def read(url: str, sql: str, batch_rows: int = 10_000) -> list[Any]:
     with closing(connector_for(url).source(url)) as source, source.snapshot() as reader:
-        return [batch for batch in reader.read(parse_one(sql, read="sqlite"), batch_rows)]
+        query = parse_one(sql, read="sqlite")
+        assert isinstance(query, exp.Expression)
+        return list(reader.read(query, batch_rows))
 
 
 def test_a_mistyped_path_is_an_error_and_creates_nothing(tmp_path: Path) -> None:

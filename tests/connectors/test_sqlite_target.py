@@ -21,9 +21,18 @@ from dbmask.registry import connector_for
 from dbmask.schema import TableName
 from dbmask.spi import Target, TargetTable
 from dbmask_sql.dialects import dialect
-from tests.connectors.copying import FIXTURES, copy, plain_query, sqlite_file, sqlite_rows, statement, target_tables
+from tests.connectors.copying import (
+    FIXTURES,
+    Chosen,
+    copy,
+    plain_query,
+    sqlite_file,
+    sqlite_rows,
+    statement,
+    target_tables,
+)
 
-SKIPPED = {"skip": ("skipped",), "empty": ("empty_one", "audit")}
+SKIPPED = Chosen(skip=("skipped",), empty=("empty_one", "audit"))
 COMPARED = ("country", "person", "team", '"order line"', "shipment", "strict_one")
 
 
@@ -49,7 +58,7 @@ def target_of(path: Path) -> Target:
 @pytest.mark.parametrize("relay", [True, False])
 def test_every_value_arrives_as_it_is(rich: Path, tmp_path: Path, relay: bool) -> None:
     replica = tmp_path / "replica.db"
-    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", relay=relay, **SKIPPED)
+    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED, relay=relay)
     assert set(done.relayed.values()) == {relay}
     for table in COMPARED:
         assert contents(replica, table) == contents(rich, table), table
@@ -67,7 +76,7 @@ def test_every_value_arrives_as_it_is(rich: Path, tmp_path: Path, relay: bool) -
 
 def test_the_structure_arrives_byte_for_byte(rich: Path, tmp_path: Path) -> None:
     replica = tmp_path / "replica.db"
-    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     listed = (
         "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1, 2"
     )
@@ -92,7 +101,7 @@ def test_settings_of_the_file_are_kept(tmp_path: Path, settings: str) -> None:
 
 def test_triggers_do_not_fire_on_arriving_rows_and_work_afterwards(rich: Path, tmp_path: Path) -> None:
     replica = tmp_path / "replica.db"
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     assert sqlite_rows(replica, "SELECT count(*) FROM audit") == [(0,)]
     with closing(sqlite3.connect(replica)) as db:
         db.execute("INSERT INTO people (id, full_name) VALUES (77, 'x')")
@@ -109,12 +118,12 @@ def test_autoincrement_goes_on_past_the_highest_key(rich: Path, tmp_path: Path) 
         moved = exp.alias_(exp.column("id", table="dbmask_src") + 5000, "id", quoted=True)
         return query.select(moved, *query.expressions[1:], append=False)
 
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", select=far, **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED, select=far)
     assert dict(sqlite_rows(replica, "SELECT name, seq FROM sqlite_sequence")) == {"person": 5005}
 
 
 def test_broken_foreign_keys_are_counted(rich: Path, tmp_path: Path) -> None:
-    done = copy(f"sqlite:///{rich}", f"sqlite:///{tmp_path / 'r.db'}", skip=("skipped",), empty=("team", "order line"))
+    done = copy(f"sqlite:///{rich}", f"sqlite:///{tmp_path / 'r.db'}", Chosen(("skipped",), ("team", "order line")))
     assert done.broken["main.person.person_team_id_fkey"] == 3
     assert done.broken["main.shipment.shipment_ord_lin_fkey"] == 2
     assert done.broken["main.person.boss"] == 0
@@ -125,8 +134,7 @@ def test_columns_and_tables_that_do_not_come_leave_no_trace(rich: Path, tmp_path
     done = copy(
         f"sqlite:///{rich}",
         f"sqlite:///{replica}",
-        skip=("skipped", "country", "team"),
-        dropped={"person": ("email", "first_name", "born")},
+        Chosen(("skipped", "country", "team"), dropped={"person": ("email", "first_name", "born")}),
     )
     columns = {r[1] for r in sqlite_rows(replica, "PRAGMA table_xinfo(person)")}
     assert not columns & {"email", "first_name", "born", "full_name", "initials"}
@@ -185,7 +193,7 @@ def test_masks_with_keys_run_in_the_relay(rich: Path, tmp_path: Path) -> None:
         return query.select(*(made if e is name else e for e in query.expressions), append=False)
 
     replica = tmp_path / "r.db"
-    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", select=masked, pads={key.name: key.pads}, **SKIPPED)
+    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED, select=masked, pads={key.name: key.pads})
     assert all(done.relayed.values())
     expected = [(key.prf(n.encode()).hex(),) for n in ("Red", "Blue", "Grün")]
     assert sqlite_rows(replica, "SELECT name FROM team ORDER BY id") == expected
@@ -262,7 +270,7 @@ def test_constraint_errors_name_columns_and_no_values(rich: Path, tmp_path: Path
 
 def test_the_replica_can_be_read_before_and_after_it_is_published(rich: Path, tmp_path: Path) -> None:
     replica = tmp_path / "b.db"
-    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    done = copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     country = done.structure.schema.tables[TableName("main", "country")]
     with closing(target_of(replica)) as target, target.reader() as reader:
         assert reader.position == ""
@@ -275,7 +283,7 @@ def test_a_file_of_somebody_elses_is_not_replaced_unless_told_to(rich: Path, tmp
     replica = tmp_path / "b.db"
     sqlite_file(replica, "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);")
     with pytest.raises(UsageError, match="was not made by dbmask"):
-        copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+        copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     assert sqlite_rows(replica, "SELECT * FROM theirs") == [(1,)]
     target_of(replica).check(overwrite=True)
     replica.write_text("no database at all")
@@ -286,13 +294,13 @@ def test_a_file_of_somebody_elses_is_not_replaced_unless_told_to(rich: Path, tmp
 def test_empty_files_and_replicas_may_be_replaced(rich: Path, tmp_path: Path) -> None:
     replica = tmp_path / "b.db"
     replica.touch()
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     with closing(sqlite3.connect(replica)) as db:
         db.execute("VACUUM")
         db.execute("PRAGMA optimize")
         db.execute("INSERT INTO audit VALUES ('a', 'b')")
         db.commit()
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     assert sqlite_rows(replica, "SELECT count(*) FROM audit") == [(0,)]
     sqlite_file(tmp_path / "c.db", "PRAGMA user_version = 1")
     target_of(tmp_path / "c.db").check(overwrite=False)
@@ -320,7 +328,7 @@ def test_the_source_is_never_the_target(rich: Path, tmp_path: Path) -> None:
 def test_a_symlink_stays_and_what_it_points_to_is_replaced(rich: Path, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link.db").symlink_to(tmp_path / "real" / "b.db")
-    copy(f"sqlite:///{rich}", f"sqlite:///{tmp_path / 'link.db'}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{tmp_path / 'link.db'}", SKIPPED)
     assert (tmp_path / "link.db").is_symlink()
     assert (tmp_path / "real" / "b.db").is_file()
 
@@ -358,12 +366,12 @@ def test_permissions_follow_the_file_that_is_replaced_else_the_umask(rich: Path,
     replica = tmp_path / "b.db"
     before = os.umask(0o027)
     try:
-        copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+        copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     finally:
         os.umask(before)
     assert stat.S_IMODE(replica.stat().st_mode) == 0o640
     replica.chmod(0o604)
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     assert stat.S_IMODE(replica.stat().st_mode) == 0o604
 
 
@@ -379,10 +387,10 @@ os._exit(0)
 
 def test_the_log_of_the_old_file_is_not_applied_to_the_new_one(rich: Path, tmp_path: Path) -> None:
     replica = tmp_path / "b.db"
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     subprocess.run([sys.executable, "-c", KILLED, str(replica)], check=True)
     assert (tmp_path / "b.db-wal").stat().st_size > 0
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     assert [p.name for p in tmp_path.iterdir()] == ["b.db"]
     assert contents(replica, "shipment") == contents(rich, "shipment")
 
@@ -391,7 +399,7 @@ def test_a_replica_in_use_is_not_replaced_under_its_readers_log(
     rich: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replica = tmp_path / "b.db"
-    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+    copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
     monkeypatch.setattr("dbmask_connectors._sqlite_target._PATIENCE", 50)
     with closing(sqlite3.connect(replica)) as db:
         db.execute("PRAGMA journal_mode = WAL")
@@ -400,7 +408,7 @@ def test_a_replica_in_use_is_not_replaced_under_its_readers_log(
         db.execute("BEGIN")
         db.execute("SELECT * FROM team").fetchall()
         with pytest.raises(ConnectorError, match="is in use"):
-            copy(f"sqlite:///{rich}", f"sqlite:///{replica}", **SKIPPED)
+            copy(f"sqlite:///{rich}", f"sqlite:///{replica}", SKIPPED)
         assert db.execute("SELECT count(*) FROM shipment").fetchall() == [(0,)]
 
 
