@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError
 from dbmask.schema import Kind
 from dbmask.spi import Batch, Pads
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._types_duckdb import column_type, is_lossless
 from dbmask_sql.keyref import key_names, resolve_keys
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOES_NOT_FIT",
-    "KEYS",
+    "IN_USE",
     "DuckDBReader",
     "connect",
     "hold_keys",
@@ -31,15 +32,13 @@ __all__ = [
     "translated",
 ]
 
-KEYS = "dbmask_keys"
+IN_USE = "has the database open"
 DOES_NOT_FIT = "a value does not fit the type of its column"
 _QUIET = {
     # Nothing is fetched from the network, whatever a query or a view asks for.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    # Keys are in a temporary table, raw rows in whatever spills.
-    "temp_file_encryption": "true",
 }
 
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: [^\n]*\Z")
@@ -87,8 +86,8 @@ def _said(error: Exception) -> str:
     for phrase, said in (
         ("No space left", "the disk is full"),
         ("not a valid DuckDB database file", "the file is not a DuckDB database"),
-        ("Could not set lock", "another process holds the database"),
-        ("different configuration", "this process has the database open already"),
+        ("Could not set lock", f"another process {IN_USE}"),
+        ("different configuration", f"this process {IN_USE}"),
         ("database does not exist", "there is no such file"),
         ("Permission denied", "permission denied"),
         ("cannot encode str as UTF-8", "a text is not valid UTF-8"),
@@ -113,25 +112,25 @@ def _constraint(text: str) -> str:
 
 
 def hold_keys(db: DuckDBPyConnection, pads: Pads) -> None:
-    """Put pads where queries of this session read them. They travel as parameters, never in SQL."""
+    """Put pads into variables of this session: in memory alone, for a temporary table may spill. They travel as parameters."""
     with translated("the session's keys"):
-        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {KEYS} (name VARCHAR, inner_pad BLOB, outer_pad BLOB)")
-        for name, (inner, outer) in pads.items():
-            known = db.execute(f"SELECT 1 FROM {KEYS} WHERE name = ?", [name]).fetchone()  # noqa: S608 - our own name
-            if not known:
-                db.execute(f"INSERT INTO {KEYS} VALUES (?, ?, ?)", [name, bytes(inner), bytes(outer)])  # noqa: S608 - our own name
+        for name, both in pads.items():
+            for part, pad in zip(("inner", "outer"), both, strict=True):
+                db.execute(f"SET VARIABLE {quoted(_variable(name, part))} = ?::BLOB", [bytes(pad)])
+
+
+def _variable(name: str, part: str) -> str:
+    return f"dbmask {part} {name}"
 
 
 def _pad(name: str, part: str) -> exp.Expression:
-    """A scalar subquery: read once per statement, and never folded into a plan as a constant."""
     from sqlglot import exp
 
-    keys = exp.table_(KEYS, db="main", catalog="temp")
-    return exp.select(f"{part}_pad").from_(keys).where(exp.column("name").eq(exp.Literal.string(name))).subquery()
+    return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string(_variable(name, part))])
 
 
 def rendered(query: exp.Expression) -> str:
-    """A query in DuckDB's words, its keys read from the session's table."""
+    """A query in DuckDB's words, its keys read from the session's variables."""
     return resolve_keys(query, _pad).sql(dialect="duckdb")
 
 
@@ -151,8 +150,15 @@ class DuckDBReader:
         return self._position
 
     def use_keys(self, pads: Pads) -> None:
-        """Keep the pads for the sessions to come, whose temporary tables they reach as parameters."""
+        """Keep the pads for the sessions to come, whose variables they reach as parameters."""
         self.pads.update(pads)
+
+    def needed(self, query: exp.Expression) -> dict[str, tuple[bytes, bytes]]:
+        """The pads that a query refers to. Raises ConnectorError where one was not given: the result would be NULL."""
+        names = key_names(query)
+        if not self.pads.keys() >= set(names):
+            raise ConnectorError(f"{self.where}: the query refers to a key that the session was not given")
+        return {name: self.pads[name] for name in names}
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns.
@@ -163,9 +169,7 @@ class DuckDBReader:
         with translated(self.where), contextlib.closing(self.db.cursor()) as cursor:
             if self._catalog:
                 cursor.execute(f"USE {self._catalog}")
-            needed = {name: self.pads[name] for name in key_names(query) if name in self.pads}
-            if needed:
-                hold_keys(cursor, needed)
+            hold_keys(cursor, self.needed(query))
             sql = rendered(self._placed(cursor, query))
             wrapped = _Wrapped([row[1] for row in cursor.execute(f"DESCRIBE {sql}").fetchall()])
             cursor.execute(wrapped.around(sql))
