@@ -150,10 +150,15 @@ class SQLiteReader:
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
-        with translated(str(self.path)), contextlib.closing(self.session.db.cursor()) as cursor:
-            self.session.run(cursor.execute, sql)
-            while rows := self.session.run(cursor.fetchmany, batch_rows):
-                yield _columns(rows)
+        with translated(str(self.path)):
+            cursor = self.session.run(self.session.db.execute, sql)
+            try:
+                while rows := self.session.run(cursor.fetchmany, batch_rows):
+                    yield _columns(rows)
+            finally:
+                # A reader that is given up midway may outlive its connection.
+                with contextlib.suppress(sqlite3.ProgrammingError):
+                    cursor.close()
 
     def prepared(self, query: exp.Expression) -> str:
         """The query as text."""
