@@ -27,7 +27,6 @@ __all__ = [
     "hold_keys",
     "literal",
     "position_of",
-    "quoted",
     "rendered",
     "translated",
 ]
@@ -46,11 +45,6 @@ _QUIET = {
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: [^\n]*\Z")
 _MISSING = re.compile(r"(Table|View|Schema|Index|Sequence|Type) with name \S+ does not exist!")
 _COLUMN = re.compile(r'(Referenced column "[^"\n]*" not found)')
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
 from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
 from dbmask_connectors._sqlite_schema import MAIN, MARKER
-from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, rendered, translated
 from dbmask_connectors._sqlite_sink import SQLiteSink
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
 
