@@ -191,12 +191,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger; ``function`` is what it calls, ``sql`` its definition, ``timing`` before, after or instead."""
+    """A trigger; ``function`` is what it calls, ``sql`` its definition, ``timing`` before insert, before or other.
+
+    ``fills`` are the columns that it sets, ``reads`` those that it looks at, as far as its source shows them.
+    """
 
     name: str
     sql: str = ""
     timing: str = ""
     function: str = ""
+    fills: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 class TableKind(StrEnum):

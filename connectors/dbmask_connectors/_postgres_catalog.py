@@ -21,6 +21,7 @@ from dbmask.schema import (
     View,
 )
 from dbmask_connectors import _postgres_queries as queries
+from dbmask_connectors._postgres_triggers import fills_and_reads
 from dbmask_connectors._postgres_types import column_type
 
 __all__ = ["read_schema"]
@@ -165,7 +166,10 @@ class _Catalog:
         for t in self._rows(queries.TRIGGERS):
             before, on_insert, per_row = t["kind"] & 2, t["kind"] & 4, t["kind"] & 1
             timing = "before insert" if before and on_insert and per_row else "before" if before else "other"
-            made[t["oid"]].append(Trigger(t["name"], t["sql"], timing, t["function"]))
+            fills, reads = (
+                fills_and_reads(t["sql"], t["function"], t["source"] or "") if timing == "before insert" else ((), ())
+            )
+            made[t["oid"]].append(Trigger(t["name"], t["sql"], timing, t["function"], fills, reads))
         return made
 
     def _parents(self) -> dict[int, list[TableName]]:

@@ -187,7 +187,7 @@ def test_keep_is_recorded_and_what_comes_later_is_drift(source: str, tmp_path: P
     path.write_text("version: 1\ntables: {person: keep, visit: keep, log: keep, scratch: skip}\n", "utf-8")
     policy = Policy.load(path)
     clone(policy, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
-    assert json.loads((path.parent / "dbmask.lock").read_text("utf-8"))["keep"]["main.log"] == ["what"]
+    assert json.loads((path.parent / "dbmask.lock").read_text("utf-8"))["keep"]["p.yaml"]["main.log"] == ["what"]
     database(tmp_path / "source.db", "ALTER TABLE log ADD COLUMN who TEXT")
     with pytest.raises(PlanError, match=r"main\.log\.who: was added after"):
         clone(policy, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())

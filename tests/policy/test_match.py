@@ -236,6 +236,10 @@ def test_keep_means_the_columns_of_the_day_it_was_written(tmp_path: Path) -> Non
         "id",
     )
     assert not list(tmp_path.glob("*.tmp"))
+    other = Lock.beside(str(tmp_path / "other.yaml"))
+    assert other.columns(name("users")) is None
+    other.accepting({name("users"): ["x"]}).write()
+    assert Lock.beside(str(path)).columns(name("users")) == ("email", "id")
 
 
 def test_a_broken_lock_file_is_an_error(tmp_path: Path) -> None:
