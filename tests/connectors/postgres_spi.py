@@ -13,9 +13,22 @@ from dbmask.schema import Schema, Table, TableKind, TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 from dbmask_connectors.postgresql import CONNECTOR
 
-__all__ = ["HARD", "Made", "plain", "replicate", "targets"]
+__all__ = ["LOADS", "RECOMPUTE", "Made", "plain", "replicate", "targets"]
 
-HARD = Path(__file__).parent.parent / "fixtures" / "postgres_hard.sql"
+_HERE = Path(__file__).parent
+_REAL = _HERE.parents[2] / "shared" / "databases"
+"""Real databases that are not part of the project; the tests run on the hard one alone where they are not there."""
+
+LOADS: dict[str, Path] = {
+    "hard": _HERE.parent / "fixtures" / "postgres_hard.sql",
+    **{
+        p.name.partition(".")[0]: p
+        for p in sorted(_REAL.glob("*.sql.gz"))
+        if p.name.startswith(("pagila", "chinook-p"))
+    },
+}
+RECOMPUTE = [("public.product", "search"), ("public.film", "fulltext")]
+"""The columns of these databases that triggers fill."""
 
 Queries = Mapping[tuple[str, str], exp.Expression]
 
