@@ -135,7 +135,10 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``default`` is SQL text; ``identity`` is "always", "by default" or "auto" (AUTO_INCREMENT, rowid)."""
+    """One column. ``default`` is SQL text; ``identity`` is "always", "by default" or "auto" (AUTO_INCREMENT, rowid).
+
+    ``filled`` says that a trigger sets it when a row is inserted.
+    """
 
     name: str
     type: ColumnType
@@ -145,6 +148,7 @@ class Column:
     generated_from: tuple[str, ...] = ()
     identity: str | None = None
     comment: str | None = None
+    filled: bool = False
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,10 @@ class _Catalog:
             above = tuple(parents[oid])
             kind = TableKind.PARTITION if r["partition"] else TableKind.CHILD if above else _KIND[r["kind"]]
             name = self.names[oid]
+            filled = {f for t in triggers[oid] for f in t.fills}
             tables[name] = Table(
                 name,
-                tuple(columns[oid]),
+                tuple(replace(c, filled=True) if c.name in filled else c for c in columns[oid]),
                 kind,
                 above,
                 partitions.get(oid, ()),
