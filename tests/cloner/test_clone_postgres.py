@@ -22,6 +22,8 @@ from tests.fix_postgres import PASSWORD, Postgres
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "databases"
 RICH = FIXTURES / "postgres_rich.sql"
+# One worker: its databases have fixed names on a server that the workers share, and it turns the server's log on.
+pytestmark = pytest.mark.xdist_group("clone_postgres")
 
 
 @pytest.fixture(scope="module")
