@@ -15,9 +15,9 @@ from dbmask.errors import ConnectorError
 from dbmask.schema import Schema, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_cut import cut_table
-from dbmask_connectors._ddl_parse import tokens
+from dbmask_connectors._ddl_parse import quoted, tokens
 from dbmask_connectors._duckdb_schema import MARKER
-from dbmask_connectors._duckdb_session import connect, literal, quoted, translated
+from dbmask_connectors._duckdb_session import connect, literal, translated
 from dbmask_connectors._types_duckdb import declared
 
 if TYPE_CHECKING:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Case, Columns, Promises, ValueMask
 from dbmask.schema import ColumnType, Kind
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 __all__ = ["Fixed"]
 
@@ -35,7 +38,7 @@ class Fixed(ValueMask):
         type_ = columns.target.type
         made = _fit(self.value, type_)
         promises = Promises(type=type_, outcomes=1, unchanged=1.0)
-        return self.bound(columns, promises, lambda _: made, lambda _, __: _literal(made, type_))
+        return self.bound(columns, promises, lambda _: made, lambda value, _: _literal(value, made, type_))
 
 
 def _fit(value: Any, type_: ColumnType) -> Any:
@@ -69,15 +72,22 @@ def _fit(value: Any, type_: ColumnType) -> Any:
     return value
 
 
-def _literal(value: Any, type_: ColumnType) -> Any:
+def _literal(column: exp.Expression, value: Any, type_: ColumnType) -> exp.Expression | None:
+    """The value where the column is not null; None where its literal would differ between databases."""
     from sqlglot import exp
 
     from dbmask_sql.dialects.base import integer, text
 
+    literal: exp.Expression
     if isinstance(value, bool):
-        return exp.Boolean(this=value)
-    if isinstance(value, int):
-        return integer(value)
-    if type_.kind in (Kind.TEXT, Kind.ENUM, Kind.DATE):
-        return text(str(value))
-    return None
+        literal = exp.Boolean(this=value)
+    elif isinstance(value, int):
+        literal = integer(value)
+    elif isinstance(value, Decimal):
+        literal = exp.Literal.number(format(value, "f"))
+    elif type_.kind in (Kind.TEXT, Kind.ENUM, Kind.DATE):
+        literal = text(str(value))
+    else:
+        return None
+    given = exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=given, true=literal)])

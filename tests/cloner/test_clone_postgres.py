@@ -171,7 +171,8 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
     run(rich, target)
     postgres.psql(
         "rich_replica",
-        "ALTER DATABASE rich_replica SET work_mem = '7MB'; CREATE ROLE reads_replica; GRANT CONNECT ON DATABASE rich_replica TO reads_replica",
+        "ALTER DATABASE rich_replica SET work_mem = '7MB'; CREATE ROLE reads_replica;"
+        "GRANT CONNECT ON DATABASE rich_replica TO reads_replica",
     )
     seen: set[int] = set()
     stop = threading.Event()
@@ -242,7 +243,8 @@ def test_a_failed_run_leaves_the_old_replica_and_nothing_else(
 def test_privileges_are_looked_at_in_the_plan(postgres: Postgres, rich: str, target: str) -> None:
     postgres.psql(
         "rich_source",
-        f"CREATE ROLE limited LOGIN CREATEDB PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA public, sales TO limited; GRANT SELECT ON ALL TABLES IN SCHEMA public TO limited",
+        f"CREATE ROLE limited LOGIN CREATEDB PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA public, sales TO limited;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO limited",
     )
     try:
         with pytest.raises(PlanError) as error:
