@@ -55,25 +55,25 @@ class _Walk:
         return match[1]
 
     def value(self, path: Path_) -> Any:
-        """The value whose first token comes next."""
+        """The value whose first sign comes next."""
         return self._from(self._next(), path)
 
-    def _from(self, token: str, path: Path_) -> Any:
+    def _from(self, sign: str, path: Path_) -> Any:
         if len(path) > MAX_DEPTH:
             raise self.document.broken(self.line, f"is nested more than {MAX_DEPTH} deep")
-        if token == "{":
+        if sign == "{":
             return self._mapping(path)
-        if token == "[":
+        if sign == "[":
             return self._list(path)
-        return json.loads(token)
+        return json.loads(sign)
 
     def _mapping(self, path: Path_) -> dict[str, Any]:
         made: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        while (token := self._next()) != "}":
-            if token == ",":
+        while (sign := self._next()) != "}":
+            if sign == ",":
                 continue
-            name: str = json.loads(token)
+            name: str = json.loads(sign)
             if name in lines:
                 self.document.twice(name, lines[name], self.line)
             lines.setdefault(name, self.line)
@@ -84,9 +84,9 @@ class _Walk:
 
     def _list(self, path: Path_) -> list[Any]:
         made: list[Any] = []
-        while (token := self._next()) != "]":
-            if token != ",":
+        while (sign := self._next()) != "]":
+            if sign != ",":
                 place = (*path, len(made))
                 self.document.mark(place, self.line)
-                made.append(self._from(token, place))
+                made.append(self._from(sign, place))
         return made

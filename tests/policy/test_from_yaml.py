@@ -164,7 +164,7 @@ def test_places_without_a_name() -> None:
     document = Document("")
     read_yaml("a: 1\na: 2", document)
     assert said(document) == ["line 2: 'a' is given twice (first at line 1)"]
-    with pytest.raises(PolicyError, match="^line 1: is not YAML"):
+    with pytest.raises(PolicyError, match=r"^line 1: is not YAML"):
         read_yaml("[", Document(""))
 
 
