@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dbmask.schema import Schema
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_cut import cut_table
-from dbmask_connectors._ddl_parse import names_in
+from dbmask_connectors._ddl_parse import names_in, quoted
 from dbmask_connectors._sqlite_schema import definitions
-from dbmask_connectors._sqlite_session import quoted, translated
+from dbmask_connectors._sqlite_session import translated
 from dbmask_connectors._sqlite_types import declared
 
 __all__ = ["own_structure"]

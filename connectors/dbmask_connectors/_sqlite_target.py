@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
-from dbmask_connectors._sqlite_schema import MARKER
-from dbmask_connectors._sqlite_session import SQLiteReader, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
+from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
+from dbmask_connectors._sqlite_schema import MAIN, MARKER
+from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, rendered, translated
+from dbmask_connectors._sqlite_sink import SQLiteSink
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
-from dbmask_connectors._sqlite_values import storable
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = ["SQLiteTarget"]
 
-_SOURCE = "dbmask_source"
 _FAST = (
     # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
     # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
@@ -46,7 +48,9 @@ class SQLiteTarget:
         self.path = path
         self._capabilities = capabilities
         self._building = Building(path)
-        self._db: sqlite3.Connection | None = None
+        self._session: Session | None = None
+        self._post: tuple[str, ...] = ()
+        self._default_schema = MAIN
         self._attached: Snapshot | None = None
         self._refused: Snapshot | None = None
 
@@ -75,28 +79,33 @@ class SQLiteTarget:
     def begin(self) -> None:
         """Make the file that the replica is built in. Raises ConnectorError."""
         path = self._building.start()
-        self._db = connect(path, "rwc")
-        self._reading = SQLiteReader(self._db, self.path)
+        self._session = Session(connect(path, "rwc"))
+        self._reading = ReplicaReader(self._session, self.path)
 
     @property
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
+    def _open(self) -> Session:
+        if self._session is None:
             raise ConnectorError(f"{self.path}: nothing is being built")
-        return self._db
+        return self._session
 
     def create(self, structure: Structure) -> tuple[str, ...]:
-        """Create the tables; what could not arrive is in the structure already. Raises ConnectorError."""
+        """Create the tables; return what could not arrive from another kind of database. Raises ConnectorError."""
         db = self._open
+        lost: tuple[str, ...] = ()
+        pre, self._post = structure.pre, structure.post
+        if structure.dialect != self._capabilities.dialect:
+            pre, self._post, lost = foreign_structure(structure)
+        self._default_schema = structure.schema.default_schema
         with translated("the structure of the replica"):
-            settings = [s for s in structure.pre if s.startswith("PRAGMA ")]
+            settings = [s for s in pre if s.startswith("PRAGMA ")]
             for statement in (*settings, *_FAST):
                 db.execute(statement)
             db.execute("BEGIN")
-            for statement in structure.pre:
-                if not statement.startswith("PRAGMA "):
+            for statement in pre:
+                if statement not in settings:
                     db.execute(statement)
             db.execute("COMMIT")
-        return ()
+        return lost
 
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
@@ -110,11 +119,13 @@ class SQLiteTarget:
         if self._attached is not reader and not self._attach(source, reader):
             return None
         self._reading.use_keys(reader.pads)
-        select = rendered(_of_source(query))
+        total = 0
         with translated(str(table.name)):
-            count = db.execute(f"INSERT INTO main.{_into(table)} {select}").rowcount
-        progress(count)
-        return count
+            for part in slices(db, table.table, query):
+                count = db.execute(f"INSERT INTO {self._into(table)} {rendered(of_source(part))}").rowcount
+                progress(count)
+                total += count
+        return total
 
     def _attach(self, source: SQLiteSource, reader: Snapshot) -> bool:
         """Open the source beside the replica and begin the one transaction; False where it would see other rows than the reader."""
@@ -122,10 +133,10 @@ class SQLiteTarget:
         with translated(str(source.path)):
             if self._refused is reader or self._attached is not None:
                 return False
-            db.execute(f"ATTACH ? AS {_SOURCE}", (attachable(source.path, "ro"),))
-            if not db.in_transaction:
+            db.execute(f"ATTACH ? AS {ATTACHED}", (attachable(source.path, "ro"),))
+            if not db.db.in_transaction:
                 db.execute("BEGIN")
-            db.execute(f"PRAGMA {_SOURCE}.schema_version").fetchone()  # its first read begins the snapshot
+            db.execute(f"PRAGMA {ATTACHED}.schema_version").fetchone()  # its first read begins the snapshot
             if reader.still_latest():
                 self._attached = reader
                 return True
@@ -133,50 +144,52 @@ class SQLiteTarget:
             return False
 
     @contextlib.contextmanager
-    def sink(self, table: TargetTable) -> Iterator[_Sink]:
+    def sink(self, table: TargetTable) -> Iterator[SQLiteSink]:
         """Insert batches within the transaction of the run."""
         db = self._open
         with translated(str(table.name)):
-            if not db.in_transaction:
+            if not db.db.in_transaction:
                 db.execute("BEGIN")
-        yield _Sink(db, table)
+        yield SQLiteSink(db, table, self._into(table))
+
+    def _into(self, table: TargetTable) -> str:
+        name = quoted(local_name(table.name, self._default_schema))
+        return f"main.{name} ({', '.join(quoted(c) for c in table.columns)})"
 
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Commit the rows; then indexes, views, triggers and statistics. AUTOINCREMENT has followed the keys. Raises ConnectorError."""
         db = self._open
         with translated("the structure of the replica"):
-            if db.in_transaction:
+            if db.db.in_transaction:
                 db.execute("COMMIT")
             if self._attached or self._refused:
-                db.execute(f"DETACH {_SOURCE}")
+                db.execute(f"DETACH {ATTACHED}")
                 self._attached = self._refused = None
             progress("indexes, views and triggers")
             db.execute("BEGIN")
-            for statement in structure.post:
+            for statement in self._post:
                 db.execute(statement)
             db.execute("COMMIT")
             progress("statistics")
             db.execute("ANALYZE")
-            _mark(db)
+            _mark(db.db)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key. Raises ConnectorError."""
         with self.reader() as reading, translated("foreign keys"):
-            return broken_rows(reading.connection, structure)
+            return broken_rows(reading.session, structure)
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[SQLiteReader]:
+    def reader(self) -> Iterator[ReplicaReader]:
         """Read the replica: the file being built, or the published one."""
-        if self._db is not None:
+        if self._session is not None:
             yield self._reading
             return
-        with contextlib.closing(connect(source_path(self.path), "ro")) as db:
-            yield SQLiteReader(db, self.path)
+        with contextlib.closing(Session(connect(source_path(self.path), "ro"))) as session:
+            yield ReplicaReader(session, self.path)
 
     def publish(self) -> None:
         """Close the file and move it into place. Raises ConnectorError."""
-        if self._db is None:
-            raise ConnectorError(f"{self.path}: nothing is being built")
         self._disconnect()
         _settle(self.path)
         self._building.publish()
@@ -187,32 +200,13 @@ class SQLiteTarget:
         self._building.remove()
 
     def _disconnect(self) -> None:
-        if self._db is not None:
-            self._db.close()
-        self._db = self._attached = self._refused = None
+        if self._session is not None:
+            self._session.close()
+        self._session = self._attached = self._refused = None
 
     def close(self) -> None:
         """Close; what was not published is removed."""
         self.abort()
-
-
-def _into(table: TargetTable) -> str:
-    return f"{quoted(table.name.name)} ({', '.join(quoted(c) for c in table.columns)})"
-
-
-def _of_source(query: exp.Expression) -> exp.Expression:
-    """The query with its tables read from the attached file."""
-    from sqlglot import exp
-
-    made = query.copy()
-    ctes = {cte.alias for cte in made.find_all(exp.CTE)}
-    for table in made.find_all(exp.Table):
-        if table.db in ("", "main") and not (table.db == "" and table.name in ctes):
-            table.set("db", exp.to_identifier(_SOURCE, quoted=True))
-    for column in made.find_all(exp.Column):
-        if column.text("db") == "main":
-            column.set("db", exp.to_identifier(_SOURCE, quoted=True))
-    return made
 
 
 def _is_marked(db: sqlite3.Connection) -> bool:
@@ -253,22 +247,3 @@ def _settle(path: Path) -> None:
             ) from None
     for left in beside:
         left.unlink(missing_ok=True)
-
-
-class _Sink:
-    """Batches into one table."""
-
-    def __init__(self, db: sqlite3.Connection, table: TargetTable) -> None:
-        self._db, self._table = db, table
-        marks = ", ".join("?" * len(table.columns))
-        self._insert = f"INSERT INTO main.{_into(table)} VALUES ({marks})"  # noqa: S608
-        self._types: Sequence[Any] = [table.types.get(c) for c in table.columns]
-
-    def write(self, batch: Batch) -> None:
-        """Append a batch. Raises ConnectorError."""
-        columns = [storable(values) for values in batch]
-        with translated(str(self._table.name)):
-            try:
-                self._db.executemany(self._insert, zip(*columns, strict=True))
-            except UnicodeEncodeError:
-                raise ConnectorError(f"{self._table.name}: a text holds what UTF-8 cannot say") from None
