@@ -41,7 +41,10 @@ def target(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
-    assert postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')") == ""
+    assert (
+        postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')")
+        == ""
+    )
 
 
 def policy() -> Policy:
@@ -126,9 +129,9 @@ def test_masked_and_derived_values(postgres: Postgres, rich: str, target: str) -
     assert rows(postgres, REPLICA, "SELECT n FROM public.countries_of") == [(3,)]
     assert rows(postgres, REPLICA, "SELECT last LIKE 'Person%' FROM public.per_country LIMIT 1") == [(False,)]
     # inheritance: each row once, in its own table
-    assert rows(
-        postgres, REPLICA, "SELECT count(*), (SELECT count(*) FROM ONLY public.animal) FROM public.animal"
-    ) == [(15, 10)]
+    assert rows(postgres, REPLICA, "SELECT count(*), (SELECT count(*) FROM ONLY public.animal) FROM public.animal") == [
+        (15, 10)
+    ]
     # partitions hold what they held
     query = "SELECT tableoid::regclass::text, count(*) FROM public.event GROUP BY 1 ORDER BY 1"
     assert rows(postgres, REPLICA, query) == rows(postgres, SOURCE, query)
