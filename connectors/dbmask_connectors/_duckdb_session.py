@@ -27,7 +27,6 @@ __all__ = [
     "hold_keys",
     "literal",
     "position_of",
-    "quoted",
     "rendered",
     "translated",
 ]
@@ -46,11 +45,6 @@ _QUIET = {
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: [^\n]*\Z")
 _MISSING = re.compile(r"(Table|View|Schema|Index|Sequence|Type) with name \S+ does not exist!")
 _COLUMN = re.compile(r'(Referenced column "[^"\n]*" not found)')
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
@@ -101,6 +95,8 @@ def _said(error: Exception) -> str:
     ):
         if phrase in text:
             return said
+    if kind == "IO":
+        return "the disk could not be read or written"
     found = _MISSING.search(text) or _COLUMN.search(text)
     return found[0] if found else f"DuckDB refused the statement ({kind})"
 

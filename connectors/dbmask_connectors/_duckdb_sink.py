@@ -16,7 +16,8 @@ from uuid import UUID
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch
-from dbmask_connectors._duckdb_session import DOES_NOT_FIT, quoted, translated
+from dbmask_connectors._ddl_parse import quoted
+from dbmask_connectors._duckdb_session import DOES_NOT_FIT, translated
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

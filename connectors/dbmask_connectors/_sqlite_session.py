@@ -22,7 +22,7 @@ from dbmask_sql.sqlite_functions import register
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "quoted", "rendered", "translated"]
+__all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "rendered", "translated"]
 
 T = TypeVar("T")
 
@@ -41,11 +41,6 @@ _HINTS = {
     "SQLITE_CANTOPEN": "the file, or one that stands beside it, cannot be opened",
     "SQLITE_BUSY": "another process holds the database",
 }
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def attachable(path: Path, mode: str) -> str:

@@ -44,7 +44,7 @@ def test_names_are_exact_and_quoted_as_in_sql() -> None:
     text = """tables: {'public."we""ird tbl"': {columns: {'"a.b"': keep, a: keep}}}"""
     found = match(text, schema(odd))
     assert said(found) == [
-        """p.yaml:2: public."we""ird tbl" has no column 'a' (there are: A, a.b)""",
+        """p.yaml:2: public."we""ird tbl" has no column 'a' (did you mean A?)""",
         """public."we""ird tbl".A: is not named in the policy (give it a mask, or `keep`)""",
     ]
 
