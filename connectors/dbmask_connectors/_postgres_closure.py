@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["Gone", "gone"]
 
 _DEPENDENCIES = """
-SELECT d.refclassid, d.refobjid, d.refobjsubid, d.classid, d.objid, d.objsubid,
+SELECT d.refclassid::bigint, d.refobjid::bigint, d.refobjsubid, d.classid::bigint, d.objid::bigint, d.objsubid,
        d.classid = 'pg_rewrite'::regclass AS rule
 FROM pg_depend d
 WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S') AND d.refobjid >= 16384
 """
 # Which relation an object is a part of.
 _PARTS = """
-SELECT 'pg_constraint'::regclass::oid::bigint AS class, oid::bigint, conrelid::bigint AS relation FROM pg_constraint WHERE conrelid <> 0
-UNION ALL SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index WHERE indexrelid >= 16384
-UNION ALL SELECT 'pg_trigger'::regclass, oid, tgrelid FROM pg_trigger
-UNION ALL SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
-UNION ALL SELECT 'pg_rewrite'::regclass, oid, ev_class FROM pg_rewrite WHERE oid >= 16384
-UNION ALL SELECT 'pg_policy'::regclass, oid, polrelid FROM pg_policy
-UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxrelid FROM pg_statistic_ext
-UNION ALL SELECT 'pg_type'::regclass, oid, typrelid FROM pg_type WHERE typrelid >= 16384
+SELECT p.class::regclass::oid::bigint, p.part::bigint, p.relation::bigint FROM (
+            SELECT 'pg_constraint' AS class, oid AS part, conrelid AS relation FROM pg_constraint WHERE conrelid <> 0
+  UNION ALL SELECT 'pg_class', indexrelid, indrelid FROM pg_index
+  UNION ALL SELECT 'pg_trigger', oid, tgrelid FROM pg_trigger
+  UNION ALL SELECT 'pg_attrdef', oid, adrelid FROM pg_attrdef
+  UNION ALL SELECT 'pg_rewrite', oid, ev_class FROM pg_rewrite
+  UNION ALL SELECT 'pg_policy', oid, polrelid FROM pg_policy
+  UNION ALL SELECT 'pg_statistic_ext', oid, stxrelid FROM pg_statistic_ext
+  UNION ALL SELECT 'pg_type', oid, typrelid FROM pg_type WHERE typrelid <> 0
+) AS p WHERE p.relation >= 16384
 """
 _RELATIONS = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, 'pg_class'::regclass::oid::bigint
