@@ -17,7 +17,7 @@ from typing import Any
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import plain_number
 
-__all__ = ["canonical_text", "canonicalizer", "encoded"]
+__all__ = ["canonical_text", "canonicalizer", "utf8_bytes"]
 
 
 def _text(value: Any) -> str:
@@ -155,11 +155,14 @@ def canonicalizer(kind: Kind, padded: bool = False) -> Callable[[Any], bytes]:
     if kind is Kind.BYTES:
         return bytes
     text = canonical_text(kind, padded)
-    return lambda value: encoded(text(value))
+    return lambda value: utf8_bytes(text(value))
 
 
-def encoded(text: str) -> bytes:
-    """UTF-8, of texts with surrogates too: those that stand for bytes which were no UTF-8, and lone ones from JSON files."""
+def utf8_bytes(text: str) -> bytes:
+    """A text's UTF-8. What was no UTF-8 in its database (and came as surrogates, PEP 383) is its bytes again.
+
+    Any other lone surrogate cannot come from a database; from a file it is masked, not refused.
+    """
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dbmask_sql.canonical import canonical_text, encoded
+from dbmask_sql.canonical import canonical_text, utf8_bytes
 from dbmask_sql.casing import capitalize_words, lower, upper
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import exact, floor_to, plain_number
@@ -34,12 +34,23 @@ class Connection(Protocol):
         """As in sqlite3."""
         ...
 
+    def execute(self, sql: str, /) -> Any:
+        """As in sqlite3."""
+        ...
 
-def _bytes(value: Any) -> bytes:
-    kind = type(value)
-    if kind is bytes:
-        return value  # type: ignore[no-any-return]
-    return encoded(str(value))  # str() is the text of a number
+
+def _utf8(value: Any) -> bytes:
+    """The bytes that are given, or the UTF-8 of a text or number."""
+    return value if isinstance(value, bytes) else utf8_bytes(str(value))
+
+
+def _from_utf16(codec: str) -> Function:
+    """In a database that keeps text in UTF-16, the bytes of a text are UTF-16 too."""
+
+    def utf8(value: Any) -> bytes:
+        return _utf8(value.decode(codec, "surrogatepass") if isinstance(value, bytes) else value)
+
+    return utf8
 
 
 class _States(dict[str, "tuple[_Hash, _Hash]"]):
@@ -55,7 +66,7 @@ class _States(dict[str, "tuple[_Hash, _Hash]"]):
         return made
 
 
-def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
+def _prfs(pads: Mapping[str, tuple[bytes, bytes]], utf8: Function | None) -> dict[str, Function]:
     """HMAC from copied states of the two pads: a third of the time of ``hmac``."""
     states = _States(pads)
 
@@ -64,7 +75,7 @@ def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
             return None
         inner, outer = states[key]
         inner = inner.copy()
-        inner.update(value if type(value) is bytes else _bytes(value))
+        inner.update(value if utf8 is None and type(value) is bytes else (utf8 or _utf8)(value))
         outer = outer.copy()
         outer.update(inner.digest())
         return outer.hexdigest()
@@ -73,18 +84,13 @@ def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
         if value is None:
             return None
         inner = states[key][0].copy()
-        inner.update(value if type(value) is bytes else _bytes(value))
+        inner.update(value if utf8 is None and type(value) is bytes else (utf8 or _utf8)(value))
         return inner.hexdigest()
 
     def prf_word(value: Any, key: str, index: int) -> int | None:
-        digits = prf(value, key)
-        return None if digits is None else int(digits[_WORD * index : _WORD * index + _WORD], 16)
+        return _word(prf(value, key), index)
 
     return {"dbmask_prf": prf, "dbmask_prf_short": prf_short, "dbmask_prf_word": prf_word}
-
-
-def _digest(value: Any, algo: str) -> str | None:
-    return None if value is None else hashlib.new(algo, _bytes(value)).hexdigest()
 
 
 def _word(digits: str | None, index: int) -> int | None:
@@ -146,11 +152,19 @@ def _add_days(value: Any, days: int | None) -> Any:
     return None if value is None or days is None else add_days(value, days)
 
 
-def functions(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
-    """The Python form of each function by its SQL name; ``pads`` are HMAC's (inner, outer) by key name."""
+def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") -> dict[str, Function]:
+    """The Python form of each function by its SQL name.
+
+    ``pads`` are HMAC's (inner, outer) by key name; ``encoding`` is what ``PRAGMA encoding`` says.
+    """
+    utf8 = None if encoding == "UTF-8" else _from_utf16(encoding)
+
+    def digest(value: Any, algo: str) -> str | None:
+        return None if value is None else hashlib.new(algo, (utf8 or _utf8)(value)).hexdigest()
+
     return {
-        **_prfs(pads),
-        "dbmask_digest": _digest,
+        **_prfs(pads, utf8),
+        "dbmask_digest": digest,
         "dbmask_word": _word,
         "dbmask_canonical": _canonical,
         "dbmask_repeat": _repeat,
@@ -170,6 +184,6 @@ def register(connection: Connection, pads: Mapping[str, tuple[bytes, bytes]]) ->
     """Offer the functions on a connection. ``pads`` is looked at when a key is first used, so that keys may be added to it later."""
     from dbmask_sql.dialects.sqlite import FUNCTIONS
 
-    made = functions(pads)
+    made = functions(pads, connection.execute("PRAGMA encoding").fetchone()[0])
     for name, arguments in FUNCTIONS.items():
         connection.create_function(name, arguments, made[name], deterministic=True)

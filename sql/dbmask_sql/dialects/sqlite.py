@@ -35,6 +35,7 @@ FUNCTIONS = {
 """Functions that a connection must offer, with their number of arguments."""
 
 _CHUNK = 64
+_REPEATED = 256
 
 
 class SQLite(Dialect):
@@ -66,16 +67,19 @@ class SQLite(Dialect):
         return call("dbmask_digest", data, text(algo))
 
     def utf8(self, value: E) -> E:
-        return value  # the functions encode; a cast to BLOB would give UTF-16 in a database of that encoding
+        # In the database's own encoding: the functions know it, and make UTF-8 of it.
+        return cast(value, "BLOB", self.name)
+
+    # A function is given bytes: a text would be decoded and encoded on its way, and could not be where it is no UTF-8.
 
     def prf_hex(self, value: E, key: str) -> E:
-        return call("dbmask_prf", value, key_ref(key, NAME))
+        return call("dbmask_prf", self.utf8(value), key_ref(key, NAME))
 
     def prf_short_hex(self, value: E, key: str) -> E:
-        return call("dbmask_prf_short", value, key_ref(key, NAME))
+        return call("dbmask_prf_short", self.utf8(value), key_ref(key, NAME))
 
     def prf_word(self, value: E, key: str, index: int = 0) -> E:
-        return call("dbmask_prf_word", value, key_ref(key, NAME), integer(index))
+        return call("dbmask_prf_word", self.utf8(value), key_ref(key, NAME), integer(index))
 
     def word(self, hex_digits: E, index: int) -> E:
         return call("dbmask_word", hex_digits, integer(index))
@@ -84,7 +88,12 @@ class SQLite(Dialect):
         return call("dbmask_word", digits, integer(0))
 
     def repeat(self, value: str, count: E) -> E:
-        return call("dbmask_repeat", text(value), count)
+        # A piece of a literal costs a fifth of a call into Python, which is left for what is longer.
+        most = max(_REPEATED // max(len(value), 1), 1)
+        width = exp.Paren(this=exp.Mul(this=exp.Paren(this=count.copy()), expression=integer(len(value))))
+        piece = self.substr(text(value * most), 1, count.copy() if len(value) == 1 else width)
+        short = exp.LTE(this=exp.Paren(this=count), expression=integer(most))
+        return exp.Case(ifs=[exp.If(this=short, true=piece)], default=call("dbmask_repeat", text(value), count.copy()))
 
     def find(self, value: E, part: str) -> E:
         return call("INSTR", value, text(part))
