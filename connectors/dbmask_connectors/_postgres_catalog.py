@@ -21,6 +21,7 @@ from dbmask.schema import (
     View,
 )
 from dbmask_connectors import _postgres_queries as queries
+from dbmask_connectors._postgres_triggers import fills_and_reads
 from dbmask_connectors._postgres_types import column_type
 
 __all__ = ["read_schema"]
@@ -61,9 +62,10 @@ class _Catalog:
             above = tuple(parents[oid])
             kind = TableKind.PARTITION if r["partition"] else TableKind.CHILD if above else _KIND[r["kind"]]
             name = self.names[oid]
+            filled = {f for t in triggers[oid] for f in t.fills}
             tables[name] = Table(
                 name,
-                tuple(columns[oid]),
+                tuple(replace(c, filled=True) if c.name in filled else c for c in columns[oid]),
                 kind,
                 above,
                 partitions.get(oid, ()),
@@ -165,7 +167,10 @@ class _Catalog:
         for t in self._rows(queries.TRIGGERS):
             before, on_insert, per_row = t["kind"] & 2, t["kind"] & 4, t["kind"] & 1
             timing = "before insert" if before and on_insert and per_row else "before" if before else "other"
-            made[t["oid"]].append(Trigger(t["name"], t["sql"], timing, t["function"]))
+            fills, reads = (
+                fills_and_reads(t["sql"], t["function"], t["source"] or "") if timing == "before insert" else ((), ())
+            )
+            made[t["oid"]].append(Trigger(t["name"], t["sql"], timing, t["function"], fills, reads))
         return made
 
     def _parents(self) -> dict[int, list[TableName]]:

@@ -102,7 +102,8 @@ ORDER BY i.indrelid, c.relname
 """
 
 TRIGGERS = """
-SELECT t.tgrelid AS oid, t.tgname AS name, t.tgtype AS kind, pg_get_triggerdef(t.oid) AS sql, p.proname AS function
+SELECT t.tgrelid AS oid, t.tgname AS name, t.tgtype AS kind, pg_get_triggerdef(t.oid) AS sql, p.proname AS function,
+       p.prosrc AS source
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
 ORDER BY t.tgrelid, t.tgname

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -14,7 +14,7 @@ from dbmask.keys import KeyRing
 from dbmask.masks._constants import Scalar, as_constant
 from dbmask.masks._lists import read_list
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
-from dbmask.masks.build import FOLDER
+from dbmask.masks.build import FileName
 from dbmask.schema import ColumnType, Kind
 from dbmask_sql.canonical import canonical_text, canonicalizer
 
@@ -49,9 +49,8 @@ class Dictionary(KeyedMask):
     )
 
     values: Annotated[_Values | None, Field(validation_alias=AliasChoices("values", "choices"))] = None
-    file: Annotated[str | None, Field(min_length=1, validation_alias=AliasChoices("file", "seed_file"))] = None
+    file: Annotated[FileName | None, Field(validation_alias=AliasChoices("file", "seed_file"))] = None
     column: Annotated[str | None, Field(validation_alias=AliasChoices("column", "seed_column"))] = None
-    _folder: Path = field(default_factory=FOLDER.get, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.values is None) == (self.file is None):
@@ -63,7 +62,7 @@ class Dictionary(KeyedMask):
         """Fit columns of whose type every listed value is one. Raises BindError on others, and where the file cannot be read."""
         type_ = columns.target.type
         written: list[Scalar] = list(
-            self.values or read_list(self._folder / Path(self.file or "").expanduser(), self.column)
+            self.values or read_list(Path(self.file or "").expanduser(), self.column)
         )
         chosen = [as_constant(v, type_, "values" if self.values else "file") for v in written]
         texts = [canonical_text(type_.kind)(v) for v in chosen]
