@@ -248,6 +248,10 @@ class Dialect:
         assert made is not None  # noqa: S101 - every dialect has it
         return made
 
+    def wide(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
+        return None
+
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
         return cast(value, "BIGINT", self.name)

@@ -137,6 +137,9 @@ class DuckDB(Dialect):
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
 
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, f"DECIMAL(38,{places})", self.name)
+
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
 

@@ -124,6 +124,9 @@ class Postgres(Dialect):
         made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, "NUMERIC", self.name)
+
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
 
