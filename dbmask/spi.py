@@ -84,6 +84,7 @@ class Structure:
     """DDL in sections: ``pre`` before the rows, ``post`` after them (indexes, keys, views, triggers).
 
     ``dialect`` says whose DDL it is; where it is not the target's own, the target makes its own from ``tables``.
+    ``options`` are the database's own properties (encoding, collation), by the dialect's names.
     """
 
     dialect: str
@@ -92,6 +93,7 @@ class Structure:
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):
@@ -107,7 +109,10 @@ class Reader(Protocol):
         ...
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
-        """Run a SELECT whose keys are KeyRef nodes and stream its rows. Raises ConnectorError."""
+        """Run a SELECT whose keys are KeyRef nodes and stream its rows. Raises ConnectorError.
+
+        A batch holds at most ``batch_rows`` rows, and fewer where rows are wide: memory does not grow with the table.
+        """
         ...
 
 

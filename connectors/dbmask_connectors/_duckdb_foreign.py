@@ -101,17 +101,16 @@ class _Foreign:
         """The column's definition; None where the database would have to compute it and cannot."""
         type_ = target.types.get(column.name, column.type)
         name = declared(type_)
+        where = f"{self.said[target.name]}.{quoted(column.name)}"
         if type_.kind is Kind.DECIMAL and name == "DOUBLE":
-            self.lost.append(f"the decimals of {self.said[target.name]}.{quoted(column.name)}: they come as DOUBLE")
+            self.lost.append(f"the decimals of {where}: they come as DOUBLE")
         text = f"{quoted(column.name)} {name}"
         if column.generated is not None:
             expression = self._translated(column.generated)
             others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None)
             generated = f"{text} GENERATED ALWAYS AS ({expression})"
             if expression is None or not _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({others}, {generated})"):
-                self.lost.append(
-                    f"generated column {self.said[target.name]}.{quoted(column.name)}: in another database's words"
-                )
+                self.lost.append(f"generated column {where}: in another database's words")
                 return None
             return generated
         if sequence_of(column.default) is not None:
@@ -121,9 +120,11 @@ class _Foreign:
             if default and _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({text} DEFAULT {default})"):
                 text += f" DEFAULT {default}"
             else:
-                self.lost.append(
-                    f"the default of {self.said[target.name]}.{quoted(column.name)}: in another database's words"
-                )
+                self.lost.append(f"the default of {where}: in another database's words")
+        if target.rows and column.name not in target.columns:
+            # A trigger of the source filled it; nothing does here.
+            self.lost.append(f"the values of {where}: a trigger made them")
+            return text
         return text if column.nullable else f"{text} NOT NULL"
 
     def _translated(self, expression: str) -> str | None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Pads
+from dbmask_connectors._batches import BatchSize
 from dbmask_sql.keyref import NAME, resolve_keys
 from dbmask_sql.sqlite_functions import register
 
@@ -150,10 +151,12 @@ class SQLiteReader:
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
+        size = BatchSize(batch_rows)
         with translated(str(self.path)):
             cursor = self.session.run(self.session.db.execute, sql)
             try:
-                while rows := self.session.run(cursor.fetchmany, batch_rows):
+                while rows := self.session.run(cursor.fetchmany, size.rows):
+                    size.saw(rows)
                     yield _columns(rows)
             finally:
                 # A reader that is given up midway may outlive its connection.

@@ -12,14 +12,15 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches, pads_for
+from dbmask.engine import masked_batches
 from dbmask.errors import CheckFailed, UsageError
 from dbmask.keys import KeyRing
-from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, plan_source, reading
+from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, pads_for, plan_source, reading
 from dbmask.policy.lock import Lock
+from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
-from dbmask.schema import TableName
+from dbmask.schema import TableKind, TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 
 __all__ = ["CloneResult", "clone"]
@@ -100,15 +101,15 @@ def clone(
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
     """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
-    kept = {t.name: [c.column.name for c in t.columns] for t in plan if t.mode is TableMode.KEEP}
     lock = Lock.beside(policy.path)
+    kept = kept_columns(resolve(policy, plan.schema, lock))
     if any(lock.columns(name) is None for name in kept):
-        lock.recording(kept).write()
+        lock.recording(kept, policy.digest).write()
 
 
 def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
-    wanted = [t for t in run.plan if t.mode is not TableMode.SKIP]
+    wanted = [t for t in run.plan if t.mode is not TableMode.SKIP and not _in_its_root(run.plan, t)]
     tables = {t.name: _target_table(t) for t in wanted}
     order = [n for n in foreign_key_order(t.table for t in wanted)]
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
@@ -130,6 +131,11 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         run.target.abort()
         raise
     return position, (*structure.left_out, *left_out)
+
+
+def _in_its_root(plan: Plan, table: TablePlan) -> bool:
+    """Whether the rows are read and written through the table that this is a partition of: a masked key may move them."""
+    return table.table.kind is TableKind.PARTITION and any(p in plan.tables for p in table.table.parents)
 
 
 def _target_table(plan: TablePlan) -> TargetTable:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dbmask.engine.run import masked_batches, pads_for
+from dbmask.engine.run import masked_batches
 
-__all__ = ["masked_batches", "pads_for"]
+__all__ = ["masked_batches"]

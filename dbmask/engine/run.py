@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from dbmask.keys import KeyRing, Pads
 from dbmask.planner import Reading
 from dbmask.spi import Batch, Reader
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-__all__ = ["masked_batches", "pads_for"]
-
-
-def pads_for(queries: Iterable[exp.Expression], keys: KeyRing) -> dict[str, Pads]:
-    """The pads of every key that these queries refer to."""
-    from dbmask_sql.keyref import key_names
-
-    names = dict.fromkeys(name for query in queries for name in key_names(query))
-    return keys.pads(names)
+__all__ = ["masked_batches"]
 
 
 def masked_batches(reader: Reader, reading: Reading, batch_rows: int = 10_000) -> Iterator[Batch]:

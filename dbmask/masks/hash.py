@@ -70,6 +70,7 @@ class Hash(KeyedMask):
             keyed=self.keyed,
             outcomes=16**digits,
             unchanged=0.0,
+            warnings=() if self.keyed else (_guessable(type_.length),),
         )
         canonical = canonicalizer(type_.kind, type_.padded)
         if not self.keyed:
@@ -96,3 +97,22 @@ class Hash(KeyedMask):
         salted = dialect.concat(value, text(self.salt)) if self.salt else value
         made = dialect.sha256_hex(dialect.utf8(salted))
         return made if self.length is None else dialect.substr(made, 1, self.length)
+
+
+_GUESSES_PER_SECOND = 10**10
+"""SHA-256 on one graphics card, in round figures."""
+_ALPHABET = 36
+
+
+def _guessable(length: int | None) -> str:
+    """How long it takes to try every value of a column of ``length`` characters, and what to do about it."""
+    longest = length if length is not None and length <= 12 else None
+    what = f"all {longest}-character values" if longest else "all 10-digit numbers"
+    seconds = (_ALPHABET**longest if longest else 10**10) / _GUESSES_PER_SECOND
+    if seconds < 60:
+        took = f"{max(seconds, 1):.0f} s"
+    elif seconds < 86_400:
+        took = f"{seconds / 3600:.1f} h"
+    else:
+        took = f"{seconds / 86_400:,.0f} days"
+    return f"an unkeyed hash can be undone by guessing: {what} are tried in about {took}; leave out `keyed: false`"

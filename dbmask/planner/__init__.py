@@ -5,8 +5,9 @@ from __future__ import annotations
 from dbmask.keys import KeyRing
 from dbmask.planner.build import build_plan
 from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
-from dbmask.planner.select import Reading, reading
-from dbmask.policy.model import Policy
+from dbmask.planner.select import Reading, pads_for, reading
+from dbmask.planner.tries import try_constraints
+from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import Schema
 from dbmask.spi import Capabilities, Source
@@ -20,6 +21,7 @@ __all__ = [
     "TablePlan",
     "Unit",
     "build_plan",
+    "pads_for",
     "plan",
     "plan_source",
     "reading",
@@ -52,9 +54,11 @@ def plan(
 
 
 def plan_source(policy: Policy, source: Source, profile: Profile = Profile.CLONE, keys: KeyRing | None = None) -> Plan:
-    """Plan a policy against an open source, privileges included."""
+    """Plan a policy against an open source: privileges are looked at, constraints are tried on masked rows."""
+    ring = policy.keyring() if keys is None else keys
     schema = source.schema()
-    made = build_plan(policy, schema, source.capabilities, profile, keys, {})
-    wanted = [t.name for t in made if t.mode.value in ("mask", "keep")]
-    unreadable = source.privileges(wanted)
-    return build_plan(policy, schema, source.capabilities, profile, keys, unreadable) if unreadable else made
+    made = build_plan(policy, schema, source.capabilities, profile, ring, {})
+    unreadable = source.privileges([t.name for t in made if t.mode in (TableMode.MASK, TableMode.KEEP)])
+    if unreadable:
+        return build_plan(policy, schema, source.capabilities, profile, ring, unreadable)
+    return made if made.problems else try_constraints(made, source, ring)

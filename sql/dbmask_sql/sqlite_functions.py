@@ -6,11 +6,17 @@ Standard library only. NULL in, NULL out. An unknown key raises: a keyed mask wi
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
+from decimal import Context, Decimal
+from functools import cache
 from typing import Any, Protocol
 
 from dbmask_sql.canonical import canonical_text, utf8_bytes
+from dbmask_sql.casing import capitalize_words, lower, upper
 from dbmask_sql.kinds import Kind
+from dbmask_sql.numbers import exact, floor_to, plain_number
+from dbmask_sql.temporal import add_days, date_floor
 
 __all__ = ["functions", "register"]
 
@@ -129,6 +135,54 @@ def _repeat(value: str | None, count: int | None) -> str | None:
     return None if value is None or count is None else value * count
 
 
+_compiled = cache(re.compile)
+
+
+def _matches(value: Any, pattern: str) -> bool | None:
+    return None if value is None else _compiled(pattern).fullmatch(value) is not None
+
+
+def _contains(value: Any, pattern: str) -> bool | None:
+    return None if value is None else _compiled(pattern).search(value) is not None
+
+
+def _replace_all(value: Any, pattern: str, new: str) -> str | None:
+    return None if value is None else _compiled(pattern).sub(lambda _: new, value)
+
+
+def _exact(value: Any) -> str | None:
+    made = None if value is None else exact(value)
+    return None if made is None else plain_number(made)
+
+
+def _floor_to(value: str | None, step: str) -> str | None:
+    return None if value is None else plain_number(floor_to(Decimal(value), Decimal(step)))
+
+
+def _add(value: str | None, other: str) -> str | None:
+    return None if value is None else plain_number(_WIDE.add(Decimal(value), Decimal(other)))
+
+
+def _compare(value: str | None, other: str) -> int | None:
+    return None if value is None else int(Decimal(value).compare(Decimal(other)))
+
+
+_WIDE = Context(prec=120)
+_CASES = {"upper": upper, "lower": lower, "words": capitalize_words}
+
+
+def _case(value: Any, form: str) -> str | None:
+    return None if value is None else _CASES[form](value)
+
+
+def _date_floor(value: Any, part: str) -> Any:
+    return None if value is None else date_floor(value, part)
+
+
+def _add_days(value: Any, days: int | None) -> Any:
+    return None if value is None or days is None else add_days(value, days)
+
+
 def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") -> dict[str, Function]:
     """The Python form of each function by its SQL name.
 
@@ -136,15 +190,25 @@ def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") 
     """
     utf8 = None if encoding == "UTF-8" else _from_utf16(encoding)
 
-    def sha256(value: Any) -> str | None:
-        return None if value is None else hashlib.sha256((utf8 or _utf8)(value)).hexdigest()
+    def digest(value: Any, algo: str) -> str | None:
+        return None if value is None else hashlib.new(algo, (utf8 or _utf8)(value)).hexdigest()
 
     return {
         **_prfs(pads, utf8),
-        "dbmask_sha256": sha256,
+        "dbmask_digest": digest,
         "dbmask_word": _word,
         "dbmask_canonical": _canonical,
         "dbmask_repeat": _repeat,
+        "dbmask_matches": _matches,
+        "dbmask_contains": _contains,
+        "dbmask_replace_all": _replace_all,
+        "dbmask_exact": _exact,
+        "dbmask_floor_to": _floor_to,
+        "dbmask_add": _add,
+        "dbmask_compare": _compare,
+        "dbmask_case": _case,
+        "dbmask_date_floor": _date_floor,
+        "dbmask_add_days": _add_days,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
+
 from dbmask.engine import masked_batches
 from dbmask.errors import BindError, Problem
 from dbmask.keys import KeyRing
@@ -17,7 +18,6 @@ from dbmask.policy import ColumnRule, GroupRule, Policy, TableRule
 from dbmask.schema import ColumnType, Kind, Schema
 from dbmask.spi import Capabilities
 from dbmask_sql.dialects import dialect
-
 from tests.schemas import INT, TEXT, column, fk, name, schema, table
 
 
@@ -76,7 +76,10 @@ class Absent(Mask):
 class AbsentBound:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    promises: Promises = Promises(type=TEXT)
+
+    @property
+    def promises(self) -> Promises:
+        return Promises(type=TEXT)
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
         return []
@@ -95,7 +98,12 @@ T = table("t", column("id", INT), column("a"), column("b"), key="id")
 def group(**params: Any) -> TableRule:
     from dbmask.masks.hash import Hash
 
-    return TableRule("t", columns=(ColumnRule("id", Hash(keyed=False), "p:1"),), groups=(GroupRule(Swap(**params), "p:2"),), where="p:0")
+    return TableRule(
+        "t",
+        columns=(ColumnRule("id", Hash(keyed=False), "p:1"),),
+        groups=(GroupRule(Swap(**params), "p:2"),),
+        where="p:0",
+    )
 
 
 TEXT_ID = table("t", column("id"), column("a"), column("b"), key="id")
@@ -135,18 +143,25 @@ def test_a_mask_over_a_group_in_sql_writes_in_table_order() -> None:
 
 def test_what_is_wrong_with_a_group() -> None:
     found = planned(group(columns=("a", "bb")), schema(TEXT_ID))
-    assert Problem("public.t [p:2]", "`columns` names column 'bb', which the table does not have", "did you mean b?") in found.problems
+    assert (
+        Problem("public.t [p:2]", "`columns` names column 'bb', which the table does not have", "did you mean b?")
+        in found.problems
+    )
     other = planned(group(), schema(TEXT_ID), Profile.VIEW)
     assert "public.t [p:2]: swap cannot run in a view plan" in [str(p) for p in other.problems]
     rule = TableRule("t", columns=(ColumnRule("a", Absent(), "p:3"),), groups=(GroupRule(Swap(), "p:2"),), where="p:0")
-    assert "p:3: a stands in a group of its table too (remove one)" in [str(p) for p in planned(rule, schema(TEXT_ID)).problems]
+    assert "p:3: a stands in a group of its table too (remove one)" in [
+        str(p) for p in planned(rule, schema(TEXT_ID)).problems
+    ]
 
 
 def test_a_column_that_follows_may_stand_in_a_group() -> None:
     child = table("t", column("a"), column("b"), keys=(fk("a", "p", "id"),))
     parent = table("p", column("id"), key="id")
     rules = (TableRule("t", groups=(GroupRule(Swap(), "p:2"),), where="p:0"), TableRule("p", columns=(), where="p:9"))
-    found = build_plan(Policy(tables=rules), schema(child, parent), Capabilities("duckdb"), Profile.CLONE, example_keys())
+    found = build_plan(
+        Policy(tables=rules), schema(child, parent), Capabilities("duckdb"), Profile.CLONE, example_keys()
+    )
     assert [str(p) for p in found.problems] == ["public.p.id: is not named in the policy (give it a mask, or `keep`)"]
 
 
@@ -173,7 +188,9 @@ def test_a_reference_to_a_column_whose_mask_looks_beyond_the_value() -> None:
 
     parent, child = table("p", column("id"), key="id"), table("c", column("p"), keys=(fk("p", "p", "id"),))
     rules = (TableRule("p", columns=(ColumnRule("id", Beyond(), "p:1"),), where="p:0"), TableRule("c", where="p:2"))
-    found = build_plan(Policy(tables=rules), schema(parent, child), Capabilities("duckdb"), Profile.CLONE, example_keys())
+    found = build_plan(
+        Policy(tables=rules), schema(parent, child), Capabilities("duckdb"), Profile.CLONE, example_keys()
+    )
     assert [str(p) for p in found.problems] == [
         "public.p.id: beyond depends on more than the value, and public.c.p refers to the column "
         "(use a mask that depends on nothing but the value, such as permute, hash or uuid)"
@@ -190,7 +207,9 @@ def test_filters_are_parsed_in_the_sources_dialect() -> None:
 def test_a_filter_that_is_no_condition_is_a_problem_of_the_plan() -> None:
     policy = Policy.from_text("version: 1\ntables: {t: {columns: {'*': keep}, where: 'a ='}}", "yaml", "p.yaml")
     found = build_plan(policy, schema(T), Capabilities("postgres"), keys=example_keys())
-    assert [str(p) for p in found.problems] == ["public.t [p.yaml:2]: `where:` is no SQL condition that postgres would read"]
+    assert [str(p) for p in found.problems] == [
+        "public.t [p.yaml:2]: `where:` is no SQL condition that postgres would read"
+    ]
 
 
 def test_a_thousand_tables_are_planned() -> None:
@@ -204,7 +223,9 @@ def test_output_types_are_the_columns_own_where_rows_travel_as_bytes() -> None:
     small = ColumnType(Kind.TEXT, "varchar(64)", length=64)
     policy = Policy.from_text("version: 1\ntables: {t: {columns: {a: hash}}}")
     for to, expected in (("postgres", "CAST("), ("duckdb", "CAST("), ("sqlite", "CASE")):
-        plan = build_plan(policy, schema(table("t", column("a", small)), dialect=to), Capabilities(to), keys=example_keys())
+        plan = build_plan(
+            policy, schema(table("t", column("a", small)), dialect=to), Capabilities(to), keys=example_keys()
+        )
         exprs = plan.tables[name("t")].units[0].exprs
         assert exprs is not None and exprs[0].sql(to).startswith(expected)
         assert dialect(to).name == to
