@@ -95,6 +95,8 @@ def _said(error: Exception) -> str:
     ):
         if phrase in text:
             return said
+    if kind == "IO":
+        return "the disk could not be read or written"
     found = _MISSING.search(text) or _COLUMN.search(text)
     return found[0] if found else f"DuckDB refused the statement ({kind})"
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteTarget"]
 
+_PATIENCE = 5_000
+"""Milliseconds to wait for those who have the old replica open."""
 _FAST = (
     # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
     # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
@@ -238,7 +240,7 @@ def _settle(path: Path) -> None:
         return
     try:
         with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
-            db.execute("PRAGMA busy_timeout = 5000")
+            db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             db.execute("PRAGMA main.journal_mode = DELETE")
     except ConnectorError:
         if beside[0].exists() and beside[0].stat().st_size:

@@ -18,7 +18,7 @@ from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
-__all__ = ["NAME_KEYS", "FileName", "InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
+__all__ = ["INNER_SCHEMA", "NAME_KEYS", "FileName", "InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
 
 Spec = str | Mapping[str, Any]
 NAME_KEYS = ("mask", "strategy", "type")
@@ -48,7 +48,10 @@ def _found(value: str, info: ValidationInfo) -> str:
     return value if not folder or value.startswith(("builtin:", "~")) else str(Path(folder) / value)
 
 
-InnerMask = Annotated[Mask, PlainValidator(_inner), WithJsonSchema({"$ref": "#/$defs/mask"})]
+INNER_SCHEMA = {"title": "mask", "description": "A mask, by its name or with parameters."}
+"""How a mask's JSON Schema says that a mask stands here; pydantic follows no reference out of a schema of its own."""
+
+InnerMask = Annotated[Mask, PlainValidator(_inner), WithJsonSchema(INNER_SCHEMA)]
 """The type of a parameter that is itself a mask; composite masks use it and import no other mask."""
 
 FileName = Annotated[str, AfterValidator(_found)]

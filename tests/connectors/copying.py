@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from dbmask.schema import Schema, Table, TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 
 __all__ = [
+    "ALL",
     "FIXTURES",
+    "Chosen",
     "Copied",
     "copy",
     "plain_query",
@@ -59,19 +62,26 @@ def plain_query(table: TargetTable) -> exp.Select:
     return statement(table.table, table.columns)
 
 
-def target_tables(
-    schema: Schema,
-    skip: Iterable[str] = (),
-    empty: Iterable[str] = (),
-    dropped: dict[str, tuple[str, ...]] | None = None,
-) -> list[TargetTable]:
-    """Every table of a schema in the order of a clone; tables and columns are named without their schema."""
+@dataclass(frozen=True)
+class Chosen:
+    """What a copy leaves out; tables and columns are named without their schema."""
+
+    skip: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+ALL = Chosen()
+
+
+def target_tables(schema: Schema, chosen: Chosen = ALL) -> list[TargetTable]:
+    """The tables of a schema in the order of a clone."""
     made = []
-    kept = [t for t in schema.tables.values() if t.name.name not in set(skip)]
+    kept = [t for t in schema.tables.values() if t.name.name not in chosen.skip]
     for name in foreign_key_order(kept):
         table = schema.tables[name]
-        gone = (dropped or {}).get(name.name, ())
-        rows = name.name not in set(empty)
+        gone = chosen.dropped.get(name.name, ())
+        rows = name.name not in chosen.empty
         columns = tuple(c.name for c in table.columns if c.generated is None and c.name not in gone) if rows else ()
         made.append(TargetTable(table, columns, gone, {}, rows))
     return made
@@ -92,20 +102,20 @@ class Copied:
 def copy(
     source_url: str,
     target_url: str,
+    chosen: Chosen = ALL,
     *,
     relay: bool = True,
     select: Callable[[TargetTable], exp.Select] = plain_query,
     pads: dict[str, tuple[bytes, bytes]] | None = None,
     batch_rows: int = 3,
     publish: bool = True,
-    **chosen: Any,
 ) -> Copied:
-    """Copy everything but what ``chosen`` (as for target_tables) leaves out."""
+    """Copy everything but what ``chosen`` leaves out."""
     source: Source = connector_for(source_url).source(source_url)
     target: Target = connector_for(target_url).target(target_url)
     with closing(source), closing(target):
         schema = source.schema()
-        tables = target_tables(schema, **chosen)
+        tables = target_tables(schema, chosen)
         structure = source.structure(schema, tables)
         target.check(overwrite=False)
         target.begin()

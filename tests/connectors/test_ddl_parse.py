@@ -155,7 +155,7 @@ def test_a_statement_that_cannot_be_read_is_refused() -> None:
 
 
 names = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=8
+    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8
 )
 quotes = st.sampled_from(['"', "`"])
 
