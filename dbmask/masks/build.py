@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
@@ -17,7 +19,10 @@ from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
-__all__ = ["InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
+__all__ = ["FOLDER", "InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
+
+FOLDER: ContextVar[Path] = ContextVar("FOLDER", default=Path())
+"""The folder that file names in parameters are relative to: that of the policy being loaded, else the working directory."""
 
 Spec = str | Mapping[str, Any]
 _NAME_KEYS = ("mask", "strategy", "type")

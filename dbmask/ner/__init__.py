@@ -1,0 +1,1 @@
+"""Names, places, dates and numbers in running text."""
