@@ -211,7 +211,9 @@ class TableKind(StrEnum):
 
 @dataclass(frozen=True)
 class Table:
-    """One table with everything that hangs on it. ``parents`` are its inheritance parents or the table it is a partition of."""
+    """One table with everything that hangs on it. ``parents`` are its inheritance parents or the table it is a partition of;
+    ``inherited`` says that other tables inherit from it, whose rows a plain SELECT would show too.
+    """
 
     name: TableName
     columns: tuple[Column, ...]
@@ -227,6 +229,7 @@ class Table:
     bytes: int | None = None
     comment: str | None = None
     row_security: bool = False
+    inherited: bool = False
 
     @property
     def primary_key(self) -> tuple[str, ...]:

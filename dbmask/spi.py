@@ -84,6 +84,7 @@ class Structure:
     """DDL in sections: ``pre`` before the rows, ``post`` after them (indexes, keys, views, triggers).
 
     ``dialect`` says whose DDL it is; where it is not the target's own, the target makes its own from ``tables``.
+    ``options`` are the database's own properties (encoding, collation), by the dialect's names.
     """
 
     dialect: str
@@ -92,6 +93,7 @@ class Structure:
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):

@@ -17,13 +17,15 @@ __all__ = ["cut_table"]
 Declared = Callable[[ColumnType], str]
 
 
-def cut_table(sql: str, target: TargetTable, wanted: set[str], declared: Declared, left_out: list[str]) -> str:
+def cut_table(
+    sql: str, target: TargetTable, wanted: set[str], declared: Declared, left_out: list[str], brackets: bool = True
+) -> str:
     """The statement of one table; ``wanted`` are the tables of its schema in the replica, ``declared`` writes a type.
 
     What had to go is added to ``left_out``. Raises ConnectorError where the statement cannot be read.
     """
     present = {name.lower() for name in wanted}
-    parsed = parse_table(sql)
+    parsed = parse_table(sql, brackets)
     dangling = parsed is not None and any(c.ref_table.lower() not in present for c, _ in parsed.foreign_keys)
     if not (target.dropped or _retyped(target, declared) or dangling):
         return sql
@@ -79,7 +81,7 @@ class _Cut:
         return self.parsed.sql[:first] + ",\n  ".join(parts) + self.parsed.sql[last:]
 
     def _named(self, clause: Clause) -> tuple[str, ...]:
-        return names_in(clause.body, tuple(c.name for c in self.parsed.columns))
+        return names_in(clause.body, tuple(c.name for c in self.parsed.columns), self.parsed.brackets)
 
     def _loses(self, clause: Clause, columns: tuple[str, ...]) -> bool:
         """Whether a constraint has to go; if so, it is noted."""

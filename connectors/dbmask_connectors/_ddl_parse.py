@@ -1,27 +1,25 @@
-"""Reading CREATE TABLE as SQLite keeps it: what PRAGMAs do not tell, and where each part of the text stands.
+"""Reading CREATE TABLE as SQLite and DuckDB show it: what their catalogs do not tell, and where each part stands.
 
-SQLite keeps the user's own text. To leave a column or a constraint out, the text is cut, never written anew, so that
-all the rest of it stays byte for byte.
+To leave a column or a constraint out, the text is cut, never written anew, so that all the rest stays byte for byte.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = ["Clause", "ColumnDef", "TableDef", "Token", "names_in", "parse_table", "tokens", "unquote"]
 
 _LETTER = "A-Za-z_\u0080-\U0010ffff"
-_TOKEN = re.compile(
-    rf"""(?P<space>\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))
+_PARTS = rf"""(?P<space>\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))
     |(?P<literal>'(?:[^']|'')*'|[xX]'[0-9A-Fa-f]*'|\d[\w.]*(?:(?<=[eE])[+-]\d+)?|\.\d\w*)
-    |(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+    |(?P<quoted>"(?:[^"]|"")*"%s)
     |(?P<word>[{_LETTER}][{_LETTER}0-9$]*)
-    |(?P<other>.)""",
-    re.S | re.X,
-)
+    |(?P<other>.)"""
+_SQLITE = re.compile(_PARTS % r"|`(?:[^`]|``)*`|\[[^\]]*\]", re.S | re.X)
+_DUCKDB = re.compile(_PARTS % "", re.S | re.X)
 
 
 class Token(NamedTuple):
@@ -39,10 +37,13 @@ class Token(NamedTuple):
         return self.text.upper() if self.kind == "word" else ""
 
 
-def tokens(sql: str) -> Iterator[Token]:
-    """The tokens of a statement without blanks and comments; parentheses have the depth that surrounds them."""
+def tokens(sql: str, brackets: bool = True) -> Iterator[Token]:
+    """The tokens of a statement without blanks and comments; parentheses have the depth that surrounds them.
+
+    ``brackets``: whether [x] and `x` are quoted names, as in SQLite, or what they are in DuckDB (types and lists).
+    """
     depth = 0
-    for match in _TOKEN.finditer(sql):
+    for match in (_SQLITE if brackets else _DUCKDB).finditer(sql):
         kind = match.lastgroup or "other"
         if kind == "space":
             continue
@@ -60,9 +61,9 @@ def unquote(text: str) -> str:
     return text[1:-1] if text[:1] == "[" else text
 
 
-def names_in(sql: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+def names_in(sql: str, columns: tuple[str, ...], brackets: bool = True) -> tuple[str, ...]:
     """Those of ``columns`` that an SQL text names, in the columns' order (as SQLite compares: ASCII letters fold)."""
-    said = {unquote(t.text).lower() for t in tokens(sql) if t.kind in ("word", "quoted")}
+    said = {unquote(t.text).lower() for t in tokens(sql, brackets) if t.kind in ("word", "quoted")}
     return tuple(c for c in columns if c.lower() in said)
 
 
@@ -104,7 +105,7 @@ class TableDef:
     columns: tuple[ColumnDef, ...]
     constraints: tuple[Clause, ...]
     options: str
-    ends: tuple[int, ...] = field(default=())
+    brackets: bool = True
 
     def column(self, name: str) -> ColumnDef | None:
         """The column of this name as SQLite compares names."""
@@ -129,9 +130,9 @@ _TABLE_STARTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"
 _STARTS = _TABLE_STARTS | {"NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS", "DEFERRABLE"}
 
 
-def parse_table(sql: str) -> TableDef | None:
+def parse_table(sql: str, brackets: bool = True) -> TableDef | None:
     """Take a CREATE TABLE statement apart; None where it is not of the form that SQLite keeps."""
-    all_tokens = list(tokens(sql))
+    all_tokens = list(tokens(sql, brackets))
     opening = next((i for i, t in enumerate(all_tokens) if t.text == "(" and t.depth == 0), None)
     if opening is None:
         return None
@@ -152,7 +153,7 @@ def parse_table(sql: str) -> TableDef | None:
             item = []
         else:
             item.append(token)
-    return TableDef(sql, tuple(columns), tuple(constraints), sql[all_tokens[closing].end :].upper())
+    return TableDef(sql, tuple(columns), tuple(constraints), sql[all_tokens[closing].end :].upper(), brackets)
 
 
 def _column(sql: str, item: list[Token]) -> ColumnDef:
@@ -242,6 +243,9 @@ class _Clauses:
         """Step over a REFERENCES clause from its table's name on: that name, and whether the check is deferred."""
         table = unquote(self.item[self.at].text)
         self.at += 1
+        while self.peek() == ".":  # DuckDB says the schema, which is the referring table's
+            table = unquote(self.item[self.at + 1].text)
+            self.at += 2
         self.skip_parens()
         deferrable = False
         while True:

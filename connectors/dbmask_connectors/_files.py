@@ -16,15 +16,15 @@ from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
 
-__all__ = ["Building", "file_identity", "path_of", "source_path"]
+__all__ = ["Building", "file_identity", "path_of", "settings_of", "source_path"]
 
 _MARK = ".dbmask-building-"
 
 
-def path_of(url: str, scheme: str, example: str) -> Path:
-    """The absolute path, links resolved, of the file that ``scheme:///path`` names.
+def path_of(url: str, scheme: str, example: str, settings: frozenset[str] = frozenset()) -> Path:
+    """The absolute path, links resolved, of the file that ``scheme:///path`` names; ``settings`` may follow it.
 
-    Raises UsageError where the URL names no file, or says more than one.
+    Raises UsageError where the URL names no file, or says more than that.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -36,11 +36,22 @@ def path_of(url: str, scheme: str, example: str) -> Path:
     database = parsed.database
     if not database or database == ":memory:":
         raise UsageError(f"a {scheme} URL names a file; write {example}")
-    if parsed.host or database.startswith("file:") or parsed.query:
+    unknown = sorted(set(parsed.query) - settings)
+    if unknown:
+        there = f"there are: {', '.join(sorted(settings))}" if settings else "there are none"
+        raise UsageError(f"a {scheme} URL has no setting {unknown[0]!r}; {there}")
+    if parsed.host or database.startswith("file:"):
         raise UsageError(
             f"a {scheme} URL holds a path and nothing else; write {example}, with four slashes if absolute"
         )
     return Path(database).expanduser().resolve()
+
+
+def settings_of(url: str) -> dict[str, str]:
+    """The settings that follow the path of a URL that :func:`path_of` has let pass."""
+    from sqlalchemy.engine import make_url
+
+    return {name: value if isinstance(value, str) else value[-1] for name, value in make_url(url).query.items()}
 
 
 def source_path(path: Path) -> Path:

@@ -21,7 +21,7 @@ from dbmask_sql.sqlite_functions import register
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["SQLiteReader", "attachable", "connect", "quoted", "rendered", "translated"]
+__all__ = ["ReplicaReader", "SQLiteReader", "attachable", "connect", "quoted", "rendered", "translated"]
 
 _TICKS = 200_000
 """Steps of SQLite's machine between two looks at Ctrl-C: some milliseconds."""
@@ -136,6 +136,24 @@ class SQLiteReader:
     def prepared(self, query: exp.Expression) -> str:
         """The query as text."""
         return rendered(query)
+
+
+class ReplicaReader(SQLiteReader):
+    """Queries over a replica, which may name tables by the schemas of another kind of database."""
+
+    def prepared(self, query: exp.Expression) -> str:
+        """The query as text, its tables by the names that they have here."""
+        from sqlglot import exp
+
+        listed = self.connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        there = {name for (name,) in listed}
+        made = query.copy()
+        for table in made.find_all(exp.Table):
+            if table.db and table.db != "main":
+                longer = f"{table.db}_{table.name}"
+                table.set("this", exp.to_identifier(longer if longer in there else table.name, quoted=True))
+                table.set("db", None)
+        return rendered(made)
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> Batch:

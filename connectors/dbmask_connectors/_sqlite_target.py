@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
+from dbmask.schema import Kind
 from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
-from dbmask_connectors._sqlite_schema import MARKER
-from dbmask_connectors._sqlite_session import SQLiteReader, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
+from dbmask_connectors._sqlite_schema import MAIN, MARKER
+from dbmask_connectors._sqlite_session import ReplicaReader, attachable, connect, quoted, rendered, translated
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
 from dbmask_connectors._sqlite_values import storable
 
@@ -47,6 +49,8 @@ class SQLiteTarget:
         self._capabilities = capabilities
         self._building = Building(path)
         self._db: sqlite3.Connection | None = None
+        self._post: tuple[str, ...] = ()
+        self._default_schema = MAIN
         self._attached: Snapshot | None = None
         self._refused: Snapshot | None = None
 
@@ -76,7 +80,7 @@ class SQLiteTarget:
         """Make the file that the replica is built in. Raises ConnectorError."""
         path = self._building.start()
         self._db = connect(path, "rwc")
-        self._reading = SQLiteReader(self._db, self.path)
+        self._reading = ReplicaReader(self._db, self.path)
 
     @property
     def _open(self) -> sqlite3.Connection:
@@ -85,18 +89,23 @@ class SQLiteTarget:
         return self._db
 
     def create(self, structure: Structure) -> tuple[str, ...]:
-        """Create the tables; what could not arrive is in the structure already. Raises ConnectorError."""
+        """Create the tables; return what could not arrive from another kind of database. Raises ConnectorError."""
         db = self._open
+        lost: tuple[str, ...] = ()
+        pre, self._post = structure.pre, structure.post
+        if structure.dialect != self._capabilities.dialect:
+            pre, self._post, lost = foreign_structure(structure)
+        self._default_schema = structure.schema.default_schema
         with translated("the structure of the replica"):
-            settings = [s for s in structure.pre if s.startswith("PRAGMA ")]
+            settings = [s for s in pre if s.startswith("PRAGMA ")]
             for statement in (*settings, *_FAST):
                 db.execute(statement)
             db.execute("BEGIN")
-            for statement in structure.pre:
-                if not statement.startswith("PRAGMA "):
+            for statement in pre:
+                if statement not in settings:
                     db.execute(statement)
             db.execute("COMMIT")
-        return ()
+        return lost
 
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
@@ -112,7 +121,7 @@ class SQLiteTarget:
         self._reading.use_keys(reader.pads)
         select = rendered(_of_source(query))
         with translated(str(table.name)):
-            count = db.execute(f"INSERT INTO main.{_into(table)} {select}").rowcount
+            count = db.execute(f"INSERT INTO {self._into(table)} {select}").rowcount
         progress(count)
         return count
 
@@ -139,7 +148,11 @@ class SQLiteTarget:
         with translated(str(table.name)):
             if not db.in_transaction:
                 db.execute("BEGIN")
-        yield _Sink(db, table)
+        yield _Sink(db, str(table.name), self._into(table), [_is_wide(table, c) for c in table.columns])
+
+    def _into(self, table: TargetTable) -> str:
+        name = quoted(local_name(table.name, self._default_schema))
+        return f"main.{name} ({', '.join(quoted(c) for c in table.columns)})"
 
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Commit the rows; then indexes, views, triggers and statistics. AUTOINCREMENT has followed the keys. Raises ConnectorError."""
@@ -152,7 +165,7 @@ class SQLiteTarget:
                 self._attached = self._refused = None
             progress("indexes, views and triggers")
             db.execute("BEGIN")
-            for statement in structure.post:
+            for statement in self._post:
                 db.execute(statement)
             db.execute("COMMIT")
             progress("statistics")
@@ -165,13 +178,13 @@ class SQLiteTarget:
             return broken_rows(reading.connection, structure)
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[SQLiteReader]:
+    def reader(self) -> Iterator[ReplicaReader]:
         """Read the replica: the file being built, or the published one."""
         if self._db is not None:
             yield self._reading
             return
         with contextlib.closing(connect(source_path(self.path), "ro")) as db:
-            yield SQLiteReader(db, self.path)
+            yield ReplicaReader(db, self.path)
 
     def publish(self) -> None:
         """Close the file and move it into place. Raises ConnectorError."""
@@ -194,10 +207,6 @@ class SQLiteTarget:
     def close(self) -> None:
         """Close; what was not published is removed."""
         self.abort()
-
-
-def _into(table: TargetTable) -> str:
-    return f"{quoted(table.name.name)} ({', '.join(quoted(c) for c in table.columns)})"
 
 
 def _of_source(query: exp.Expression) -> exp.Expression:
@@ -255,20 +264,24 @@ def _settle(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def _is_wide(table: TargetTable, name: str) -> bool:
+    column = table.table.column(name)
+    type_ = table.types.get(name) or (column.type if column else None)
+    return type_ is not None and type_.kind is Kind.INTEGER and (type_.bits or 64) > 64
+
+
 class _Sink:
     """Batches into one table."""
 
-    def __init__(self, db: sqlite3.Connection, table: TargetTable) -> None:
-        self._db, self._table = db, table
-        marks = ", ".join("?" * len(table.columns))
-        self._insert = f"INSERT INTO main.{_into(table)} VALUES ({marks})"  # noqa: S608
-        self._types: Sequence[Any] = [table.types.get(c) for c in table.columns]
+    def __init__(self, db: sqlite3.Connection, where: str, into: str, wide: list[bool]) -> None:
+        self._db, self._where, self._wide = db, where, wide
+        self._insert = f"INSERT INTO {into} VALUES ({', '.join('?' * len(wide))})"  # noqa: S608 - quoted names
 
     def write(self, batch: Batch) -> None:
         """Append a batch. Raises ConnectorError."""
-        columns = [storable(values) for values in batch]
-        with translated(str(self._table.name)):
+        columns = [storable(values, wide) for values, wide in zip(batch, self._wide, strict=True)]
+        with translated(self._where):
             try:
                 self._db.executemany(self._insert, zip(*columns, strict=True))
             except UnicodeEncodeError:
-                raise ConnectorError(f"{self._table.name}: a text holds what UTF-8 cannot say") from None
+                raise ConnectorError(f"{self._where}: a text holds what UTF-8 cannot say") from None

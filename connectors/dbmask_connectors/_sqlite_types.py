@@ -97,6 +97,8 @@ def declared(type_: ColumnType) -> str:
     """
     if type_.kind is Kind.TEXT and type_.length is not None:
         return f"VARCHAR({type_.length})"
+    if type_.kind is Kind.INTEGER and (type_.bits or 64) > 64:
+        return "TEXT"  # a number would become a float
     if type_.kind is Kind.DECIMAL and type_.precision is not None:
         return f"DECIMAL({type_.precision},{type_.scale or 0})"
     return _DECLARED[type_.kind]

@@ -22,10 +22,6 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _integer(value: int) -> int | str:
-    return value if -(2**63) <= value < 2**63 else str(value)
-
-
 _MADE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (dt.datetime, _timestamp),
     (dt.date, dt.date.isoformat),
@@ -35,7 +31,6 @@ _MADE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (dict, _json),
     (list, _json),
     (tuple, _json),
-    (int, _integer),
 )
 
 
@@ -46,13 +41,11 @@ def _one(value: Any) -> Any:
     return value if type(value) in _NATIVE else str(value)
 
 
-def storable(values: list[Any]) -> list[Any]:
-    """The same list where SQLite can take it as it is, else one with each value in SQLite's terms."""
-    kinds = set(map(type, values))
-    if kinds <= _NATIVE and int not in kinds:
-        return values
-    if kinds <= {int, type(None)}:
-        known = [v for v in values if v is not None]
-        if min(known) >= -(2**63) and max(known) < 2**63:
-            return values
-    return [_one(v) for v in values]
+def storable(values: list[Any], wide: bool = False) -> list[Any]:
+    """The same list where SQLite can take it as it is, else one with each value in SQLite's terms.
+
+    ``wide``: integers may have more than 64 bits, and the column holds them as text.
+    """
+    if wide:
+        return [None if v is None else str(v) for v in values]
+    return values if _NATIVE.issuperset(map(type, values)) else [_one(v) for v in values]

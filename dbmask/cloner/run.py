@@ -19,7 +19,7 @@ from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, pads_for, 
 from dbmask.policy.lock import Lock
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
-from dbmask.schema import TableName
+from dbmask.schema import TableKind, TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 
 __all__ = ["CloneResult", "clone"]
@@ -108,7 +108,7 @@ def _record_kept(policy: Policy, plan: Plan) -> None:
 
 def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
-    wanted = [t for t in run.plan if t.mode is not TableMode.SKIP]
+    wanted = [t for t in run.plan if t.mode is not TableMode.SKIP and not _in_its_root(run.plan, t)]
     tables = {t.name: _target_table(t) for t in wanted}
     order = [n for n in foreign_key_order(t.table for t in wanted)]
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
@@ -130,6 +130,11 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         run.target.abort()
         raise
     return position, (*structure.left_out, *left_out)
+
+
+def _in_its_root(plan: Plan, table: TablePlan) -> bool:
+    """Whether the rows are read and written through the table that this is a partition of: a masked key may move them."""
+    return table.table.kind is TableKind.PARTITION and any(p in plan.tables for p in table.table.parents)
 
 
 def _target_table(plan: TablePlan) -> TargetTable:

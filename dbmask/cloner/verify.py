@@ -11,20 +11,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbmask.cloner.certificate import Check
 from dbmask.engine import masked_batches
 from dbmask.keys import KeyRing
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan, pads_for, reading
 from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.select import relation
 from dbmask.policy.model import TableMode
-from dbmask.schema import ColumnType, TableName
+from dbmask.schema import ColumnType, Table, TableName
 from dbmask.spi import Reader
 from dbmask_sql.canonical import canonicalizer
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 __all__ = ["SAMPLE_ROWS", "verify_rows", "verify_shares"]
 
@@ -34,20 +32,10 @@ SAMPLE_ROWS = 200_000
 _Rows = dict[bytes, list[bytes | None]]
 
 
-def _table(name: TableName) -> exp.Expression:
-    from sqlglot import exp
-
-    return exp.Table(
-        this=exp.to_identifier(name.name, quoted=True),
-        db=exp.to_identifier(name.schema, quoted=True) if name.schema else None,
-        alias=exp.TableAlias(this=exp.to_identifier(SOURCE_ALIAS, quoted=True)),
-    )
-
-
-def _count(reader: Reader, name: TableName, where: str | None, dialect: str) -> int:
+def _count(reader: Reader, table: Table, where: str | None, dialect: str) -> int:
     from sqlglot import exp, parse_one
 
-    query = exp.select(exp.Count(this=exp.Star())).from_(_table(name))
+    query = exp.select(exp.Count(this=exp.Star())).from_(relation(table))
     if where:
         query = query.where(parse_one(where, read=dialect))
     return next(int(batch[0][0]) for batch in reader.read(query))
@@ -59,8 +47,8 @@ def verify_rows(
     """Compare row counts: in the source's snapshot, as copied, and in the replica."""
     checks = []
     for plan in plans:
-        there = _count(source, plan.name, plan.filter, dialect)
-        here = _count(replica, plan.name, None, dialect)
+        there = _count(source, plan.table, plan.filter, dialect)
+        here = _count(replica, plan.table, None, dialect)
         passed = there == here == rows[plan.name]
         found = (
             f"{here:,} rows"
@@ -172,7 +160,7 @@ def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader,
 
     names = [*plan.table.primary_key, *(c.column.name for c in masked)]
     query = exp.select(*(exp.alias_(column(n, SOURCE_ALIAS), f"c{i}", quoted=True) for i, n in enumerate(names)))
-    query = query.from_(_table(plan.name))
+    query = query.from_(relation(plan.table))
     part = Reading(query, tuple(f"c{i}" for i in range(len(names))), tuple(range(len(names))), ())
     width = len(plan.table.primary_key)
     return _collect(reader, part, range(width), range(width, len(names)), plan, masked, modulus)

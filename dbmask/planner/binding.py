@@ -154,7 +154,7 @@ class TableBinder:
         except BindError as error:
             self.problems.append(Problem(place, error.what, error.hint))
         except KeySourceError as error:
-            self.problems.append(Problem(place, str(error)))
+            self.problems.append(Problem("", str(error)))  # the same for every mask: said once
         return None
 
     def _sql(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from dbmask.keys import KeyRing, Pads
 from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.planner.model import TablePlan, Unit
+from dbmask.schema import Table, TableKind
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["Reading", "pads_for", "reading"]
+__all__ = ["Reading", "pads_for", "reading", "relation"]
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,24 @@ def reading(plan: TablePlan, dialect: str) -> Reading:
     if not leftover:  # written order, so that rows can travel as bytes
         projections = [projections[i] for i in ready]
         ready = list(range(len(writes)))
-    source = exp.Table(
-        this=exp.to_identifier(plan.name.name, quoted=True),
-        db=exp.to_identifier(plan.name.schema, quoted=True) if plan.name.schema else None,
-        alias=exp.TableAlias(this=exp.to_identifier(SOURCE_ALIAS, quoted=True)),
-    )
+    source = relation(plan.table)
     query = exp.select(*projections).from_(source)
     if plan.filter:
         query = query.where(parse_one(plan.filter, read=dialect))
     return Reading(query, writes, tuple(ready), tuple(leftover))
+
+
+def relation(table: Table) -> exp.Table:
+    """The table under the alias that masks know; without its inheritance children, which are tables of their own."""
+    from sqlglot import exp
+
+    alone = table.kind is TableKind.CHILD or table.inherited
+    return exp.Table(
+        this=exp.to_identifier(table.name.name, quoted=True),
+        db=exp.to_identifier(table.name.schema, quoted=True) if table.name.schema else None,
+        alias=exp.TableAlias(this=exp.to_identifier(SOURCE_ALIAS, quoted=True)),
+        only=alone,
+    )
 
 
 def pads_for(queries: Iterable[exp.Expression], keys: KeyRing) -> dict[str, Pads]:

@@ -6,11 +6,17 @@ Standard library only. NULL in, NULL out. An unknown key raises: a keyed mask wi
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
+from decimal import Context, Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dbmask_sql.canonical import canonical_text
+from dbmask_sql.canonical import canonical_text, utf8_bytes
+from dbmask_sql.casing import capitalize_words, lower, upper
 from dbmask_sql.kinds import Kind
+from dbmask_sql.numbers import exact, floor_to, plain_number
+from dbmask_sql.temporal import add_days, date_floor
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -28,13 +34,23 @@ class Connection(Protocol):
         """As in sqlite3."""
         ...
 
+    def execute(self, sql: str, /) -> Any:
+        """As in sqlite3."""
+        ...
 
-def _bytes(value: Any) -> bytes:
-    kind = type(value)
-    if kind is bytes:
-        return value  # type: ignore[no-any-return]
-    # Text that came from bytes which are no UTF-8 goes back to them; str() is the text of a number.
-    return str(value).encode("utf-8", "surrogateescape")
+
+def _utf8(value: Any) -> bytes:
+    """The bytes that are given, or the UTF-8 of a text or number."""
+    return value if isinstance(value, bytes) else utf8_bytes(str(value))
+
+
+def _from_utf16(codec: str) -> Function:
+    """In a database that keeps text in UTF-16, the bytes of a text are UTF-16 too."""
+
+    def utf8(value: Any) -> bytes:
+        return _utf8(value.decode(codec, "surrogatepass") if isinstance(value, bytes) else value)
+
+    return utf8
 
 
 class _States(dict[str, "tuple[_Hash, _Hash]"]):
@@ -50,7 +66,7 @@ class _States(dict[str, "tuple[_Hash, _Hash]"]):
         return made
 
 
-def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
+def _prfs(pads: Mapping[str, tuple[bytes, bytes]], utf8: Function | None) -> dict[str, Function]:
     """HMAC from copied states of the two pads: a third of the time of ``hmac``."""
     states = _States(pads)
 
@@ -59,7 +75,7 @@ def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
             return None
         inner, outer = states[key]
         inner = inner.copy()
-        inner.update(value if type(value) is bytes else _bytes(value))
+        inner.update(value if utf8 is None and type(value) is bytes else (utf8 or _utf8)(value))
         outer = outer.copy()
         outer.update(inner.digest())
         return outer.hexdigest()
@@ -68,18 +84,13 @@ def _prfs(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
         if value is None:
             return None
         inner = states[key][0].copy()
-        inner.update(value if type(value) is bytes else _bytes(value))
+        inner.update(value if utf8 is None and type(value) is bytes else (utf8 or _utf8)(value))
         return inner.hexdigest()
 
     def prf_word(value: Any, key: str, index: int) -> int | None:
-        digits = prf(value, key)
-        return None if digits is None else int(digits[_WORD * index : _WORD * index + _WORD], 16)
+        return _word(prf(value, key), index)
 
     return {"dbmask_prf": prf, "dbmask_prf_short": prf_short, "dbmask_prf_word": prf_word}
-
-
-def _sha256(value: Any) -> str | None:
-    return None if value is None else hashlib.sha256(_bytes(value)).hexdigest()
 
 
 def _word(digits: str | None, index: int) -> int | None:
@@ -90,26 +101,82 @@ _CANONICAL = {kind.value: canonical_text(kind) for kind in Kind}
 
 
 def _canonical(value: Any, kind: str) -> str | None:
-    if value is None:
-        return None
-    try:
-        return _CANONICAL[kind](value)
-    except (ArithmeticError, ValueError, TypeError):
-        return str(value)  # a column may hold anything in SQLite; what is no number stays distinct as text
+    return None if value is None else _CANONICAL[kind](value)
 
 
 def _repeat(value: str | None, count: int | None) -> str | None:
     return None if value is None or count is None else value * count
 
 
-def functions(pads: Mapping[str, tuple[bytes, bytes]]) -> dict[str, Function]:
-    """The Python form of each function by its SQL name; ``pads`` are HMAC's (inner, outer) by key name."""
+_compiled = cache(re.compile)
+
+
+def _matches(value: Any, pattern: str) -> bool | None:
+    return None if value is None else _compiled(pattern).fullmatch(value) is not None
+
+
+def _replace_all(value: Any, pattern: str, new: str) -> str | None:
+    return None if value is None else _compiled(pattern).sub(lambda _: new, value)
+
+
+def _exact(value: Any) -> str | None:
+    made = None if value is None else exact(value)
+    return None if made is None else plain_number(made)
+
+
+def _floor_to(value: str | None, step: str) -> str | None:
+    return None if value is None else plain_number(floor_to(Decimal(value), Decimal(step)))
+
+
+def _add(value: str | None, other: str) -> str | None:
+    return None if value is None else plain_number(_WIDE.add(Decimal(value), Decimal(other)))
+
+
+def _compare(value: str | None, other: str) -> int | None:
+    return None if value is None else int(Decimal(value).compare(Decimal(other)))
+
+
+_WIDE = Context(prec=120)
+_CASES = {"upper": upper, "lower": lower, "words": capitalize_words}
+
+
+def _case(value: Any, form: str) -> str | None:
+    return None if value is None else _CASES[form](value)
+
+
+def _date_floor(value: Any, part: str) -> Any:
+    return None if value is None else date_floor(value, part)
+
+
+def _add_days(value: Any, days: int | None) -> Any:
+    return None if value is None or days is None else add_days(value, days)
+
+
+def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") -> dict[str, Function]:
+    """The Python form of each function by its SQL name.
+
+    ``pads`` are HMAC's (inner, outer) by key name; ``encoding`` is what ``PRAGMA encoding`` says.
+    """
+    utf8 = None if encoding == "UTF-8" else _from_utf16(encoding)
+
+    def digest(value: Any, algo: str) -> str | None:
+        return None if value is None else hashlib.new(algo, (utf8 or _utf8)(value)).hexdigest()
+
     return {
-        **_prfs(pads),
-        "dbmask_sha256": _sha256,
+        **_prfs(pads, utf8),
+        "dbmask_digest": digest,
         "dbmask_word": _word,
         "dbmask_canonical": _canonical,
         "dbmask_repeat": _repeat,
+        "dbmask_matches": _matches,
+        "dbmask_replace_all": _replace_all,
+        "dbmask_exact": _exact,
+        "dbmask_floor_to": _floor_to,
+        "dbmask_add": _add,
+        "dbmask_compare": _compare,
+        "dbmask_case": _case,
+        "dbmask_date_floor": _date_floor,
+        "dbmask_add_days": _add_days,
     }
 
 
@@ -117,6 +184,6 @@ def register(connection: Connection, pads: Mapping[str, tuple[bytes, bytes]]) ->
     """Offer the functions on a connection. ``pads`` is looked at when a key is first used, so that keys may be added to it later."""
     from dbmask_sql.dialects.sqlite import FUNCTIONS
 
-    made = functions(pads)
+    made = functions(pads, connection.execute("PRAGMA encoding").fetchone()[0])
     for name, arguments in FUNCTIONS.items():
         connection.create_function(name, arguments, made[name], deterministic=True)

@@ -76,9 +76,9 @@ def test_conditions_that_cannot_be_read_or_run_are_said(url: str, condition: str
             policy,
             schema=bare.schema.with_tables({odd.name: odd}),
             capabilities=source.capabilities,
-            keys=example_keys(),
+            keys=keys,
         )
-        found = try_constraints(tried, source, example_keys())
+        found = try_constraints(tried, source, keys)
     assert [str(w) for w in found.warnings] == ["main.t: constraint odd cannot be tried beforehand"]
 
 

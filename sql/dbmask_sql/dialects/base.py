@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import ClassVar
 
 from sqlglot import exp
 
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
 
-__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "text"]
+__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
 
 E = exp.Expression
 
@@ -53,6 +55,12 @@ def integer(value: int) -> E:
     return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
 
 
+def number(value: Decimal) -> E:
+    """An exact decimal literal, in parentheses where it is negative."""
+    literal = exp.Literal.number(format(abs(value), "f"))
+    return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
+
+
 def null() -> E:
     """NULL."""
     return exp.Null()
@@ -66,8 +74,12 @@ class Dialect:
 
     # -- canonical text ------------------------------------------------------------------------------------------
 
+    def plain(self, value: E, padded: bool = False) -> E:
+        """A text or enum column as text that is searched and compared by its code points, whatever its collation; char(n) loses its padding."""
+        raise NotImplementedError
+
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
-        """The canonical text of a value of ``kind`` (dbmask.canonical is the same table in Python)."""
+        """The canonical text of a value of ``kind`` (dbmask_sql.canonical is the same table in Python)."""
         raise NotImplementedError
 
     # -- keyed ---------------------------------------------------------------------------------------------------
@@ -75,6 +87,10 @@ class Dialect:
     def sha256_hex(self, data: E) -> E:
         """SHA-256 of bytes as 64 lower-case hex digits."""
         raise NotImplementedError
+
+    def digest_hex(self, data: E, algo: str) -> E | None:
+        """A digest of bytes by hashlib's name for it, in lower-case hex."""
+        return self.sha256_hex(data) if algo == "sha256" else None
 
     def from_hex(self, digits: E) -> E:
         """Bytes from hex digits."""
@@ -98,7 +114,7 @@ class Dialect:
         return self.sha256_hex(self.join_bytes(key_ref(key, INNER), self.utf8(value)))
 
     def hex_int(self, digits: E) -> E:
-        """A 64-bit integer from at most 15 hex digits."""
+        """A 64-bit integer from exactly 15 hex digits."""
         raise NotImplementedError
 
     def word(self, hex_digits: E, index: int) -> E:
@@ -145,9 +161,33 @@ class Dialect:
         """Each character of ``source`` replaced by the one at the same place in ``target``."""
         return call("TRANSLATE", value, text(source), text(target))
 
-    def equals(self, value: E, literal: E) -> E:
-        """Whether two texts are equal by bytes, whatever the column's collation says."""
-        return exp.EQ(this=value, expression=literal)
+    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
+        """Two plain texts compared by code points (exp.EQ, exp.LT ...)."""
+        return node(this=value, expression=other)
+
+    def find(self, value: E, part: str) -> E:
+        """Where a literal first occurs in a plain text, from 1; 0 where it does not."""
+        return call("STRPOS", value, text(part))
+
+    def matches(self, value: E, pattern: str) -> E:
+        """Whether a pattern matches the whole of a plain text.
+
+        The pattern keeps to what every engine reads alike: literals, escaped punctuation, ASCII classes without
+        shorthands, ``(?:...)``, ``|``, ``* + ?`` and ``{m,n}`` up to 255; no dots, anchors or captures.
+        """
+        raise NotImplementedError
+
+    def regex_replace(self, value: E, pattern: str, new: str) -> E:
+        """Every match of a pattern, which keeps to the same rules but may begin with ``^``, replaced by a text without backslashes."""
+        return call("REGEXP_REPLACE", value, text(pattern), text(new), text("g"))
+
+    def change_case(self, value: E, upper: bool) -> E | None:
+        """Letters in upper or lower case by the fixed table of :mod:`dbmask_sql.casing`."""
+        return None
+
+    def capitalize_words(self, value: E) -> E | None:
+        """The first letter after each space in upper case, all others in lower case, by the fixed table."""
+        return None
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -161,6 +201,35 @@ class Dialect:
     def int_div(self, value: E, by: E | int) -> E:
         """The quotient of integers, truncated."""
         return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
+
+    def exact(self, value: E, kind: Kind) -> E:
+        """An exact number, for the three primitives below: of an integer, decimal or float as it is; of a plain text rounded half away
+        from zero to 20 decimals, or NULL where it is no number that :data:`dbmask_sql.numbers.NUMBER` describes."""
+        raise NotImplementedError
+
+    def floor_to(self, exact: E, step: Decimal) -> E:
+        """The largest multiple of ``step`` that is not above an exact number; names it twice."""
+        by = self.exact_literal(step)
+        rest = exp.Paren(this=exp.Add(this=self.mod(exact, by), expression=by.copy()))
+        return exp.Paren(this=exp.Sub(this=exact.copy(), expression=self.mod(rest, by.copy())))
+
+    def exact_add(self, exact: E, value: Decimal) -> E:
+        """An exact number and a constant added."""
+        return exp.Paren(this=exp.Add(this=exact, expression=self.exact_literal(value)))
+
+    def exact_less(self, exact: E, value: Decimal) -> E:
+        """Whether an exact number is less than a constant."""
+        return exp.LT(this=exact, expression=self.exact_literal(value))
+
+    def exact_literal(self, value: Decimal) -> E:
+        """A literal to add to, or to compare with, an exact number."""
+        return number(value)
+
+    def exact_text(self, exact: E) -> E:
+        """An exact number in decimal, without trailing zeros."""
+        made = self.canonical(exact, Kind.DECIMAL)
+        assert made is not None  # noqa: S101 - every dialect has it
+        return made
 
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
@@ -180,15 +249,28 @@ class Dialect:
         """Element ``index`` (from 0) of a list of literals."""
         raise NotImplementedError
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said."""
-        raise NotImplementedError
+    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
+        """``body`` over ``value``, which is computed once however often the body uses it, where the database can be told so.
+
+        Nested uses need a ``name`` each.
+        """
+        return body(value)
 
     # -- dates ---------------------------------------------------------------------------------------------------
 
     def date_part(self, value: E, part: str) -> E:
-        """year, month or day of a date or timestamp, as an integer."""
+        """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
+
+    def typed(self, value: E, kind: Kind) -> E:
+        """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
+        return cast(value, self.types[kind], self.name) if kind in self.types else value
+
+    types: ClassVar[dict[Kind, str]] = {}
+
+    def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
+        """A date or timestamp at the beginning of its year, month or day (zoned ones by UTC)."""
+        return None
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         """A date or timestamp moved by a number of days; the time of day stays."""
@@ -206,6 +288,6 @@ def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
     return exp.Paren(this=made) if len(parts) > 1 else made
 
 
-def json_list(values: Sequence[str]) -> str:
-    """A JSON array of texts, as a literal's content."""
+def json_list(values: Sequence[object]) -> str:
+    """A JSON array of texts, or of lists of texts, as a literal's content."""
     return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))

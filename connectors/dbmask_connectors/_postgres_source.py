@@ -1,0 +1,136 @@
+"""A PostgreSQL database as a source."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from dbmask.schema import Schema, TableKind, TableName
+from dbmask.spi import Capabilities, Structure, TargetTable
+from dbmask_connectors._postgres_catalog import read_schema
+from dbmask_connectors._postgres_dump import dump, entries
+from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_session import Address, PostgresReader, connect
+
+__all__ = ["PostgresSource", "identity_of"]
+
+_SEPARATOR = "\0"
+
+
+def identity_of(connection: object) -> str:
+    """The cluster's system identifier and the database's oid: the same whatever host name led here."""
+    row = connection.execute(  # type: ignore[attr-defined]
+        "SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    return f"postgresql:{row[0]}"
+
+
+class PostgresSource:
+    """Reads one database; every snapshot has a connection of its own."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.connection = connect(address)
+        with translated(str(address)):
+            row = self.connection.execute(
+                "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int / 10000"
+            ).fetchone()
+        self.standby, self.version = (bool(row[0]), int(row[1])) if row else (False, 0)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A standby takes no temporary tables: keyed masks run in Python there."""
+        why = (
+            "a standby has no temporary tables, so keys cannot reach the session without a trace"
+            if self.standby
+            else ""
+        )
+        return Capabilities("postgres", keys_in_session=not self.standby, keyed_why_not=why)
+
+    def identity(self) -> str:
+        """System identifier and database."""
+        with translated(str(self.address)):
+            return identity_of(self.connection)
+
+    def schema(self) -> Schema:
+        """The structure, read anew."""
+        with translated(str(self.address)):
+            return read_schema(self.connection)
+
+    def privileges(self, tables: Sequence[TableName]) -> Mapping[TableName, str]:
+        """Tables that this user may not read, or whose row security would hide rows from it."""
+        query = """
+            SELECT n.nspname, c.relname,
+                   NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_table_privilege(c.oid, 'SELECT')
+                     AND NOT (SELECT bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT'))
+                              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+                   row_security_active(c.oid)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
+              AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        """
+        wanted = set(tables)
+        found = {}
+        with translated(str(self.address)):
+            for schema, name, denied, hidden in self.connection.execute(query):
+                table = TableName(schema, name)
+                if table not in wanted:
+                    continue
+                if denied:
+                    found[table] = "this user has no SELECT privilege on it"
+                elif hidden:
+                    found[table] = (
+                        "row security would hide rows from this user (grant it BYPASSRLS, or read as the table's owner)"
+                    )
+        return found
+
+    def structure(self, schema: Schema, tables: Sequence[TargetTable]) -> Structure:
+        """pg_dump's entries, without the tables that are skipped and without what reads them."""
+        wanted = {t.name for t in tables}
+        wanted |= {
+            n for n, t in schema.tables.items() if t.kind is TableKind.PARTITION and wanted.intersection(t.parents)
+        }
+        skipped = set(schema.tables) - wanted
+        hidden = skipped | _dependents(schema, skipped)
+        left_out = [
+            f"{'materialized ' if v.materialized else ''}view {v.name}" for v in schema.views if v.name in hidden
+        ]
+        sections = []
+        for section in ("pre-data", "post-data"):
+            made = list(entries(dump(self.address, section, self.version, sorted(hidden))))
+            left_out += [e.left_out for e in made if e.left_out]
+            sections.append(tuple(_SEPARATOR.join((e.type, e.name, e.sql)) for e in made if not e.left_out))
+        return Structure(
+            "postgres", schema, tuple(tables), sections[0], sections[1], (*schema.left_out, *left_out), self._options()
+        )
+
+    def _options(self) -> dict[str, str]:
+        with translated(str(self.address)):
+            row = self.connection.execute(
+                "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+        return dict(zip(("encoding", "lc_collate", "lc_ctype"), row or (), strict=False))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresReader]:
+        """A REPEATABLE READ transaction on a connection of its own."""
+        with contextlib.closing(connect(self.address, faithful=True)) as connection:
+            reader = PostgresReader(connection, str(self.address))
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def _dependents(schema: Schema, skipped: set[TableName]) -> set[TableName]:
+    """Views that read what is skipped, directly or through other views."""
+    found: set[TableName] = set()
+    while True:
+        more = {v.name for v in schema.views if v.name not in found and (skipped | found).intersection(v.reads)}
+        if not more:
+            return found
+        found |= more

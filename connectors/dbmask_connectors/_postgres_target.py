@@ -1,0 +1,159 @@
+"""A replica in PostgreSQL: a database built beside the one that serves, renamed into its place when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dbmask.errors import ConnectorError, UsageError
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors import _postgres_swap as swap
+from dbmask_connectors._postgres_build import check_foreign_keys, create_tables, finish
+from dbmask_connectors._postgres_copy import CopySink, relay
+from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_session import Address, PostgresReader, connect
+from dbmask_connectors._postgres_source import identity_of
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlglot import exp
+
+__all__ = ["PostgresTarget"]
+
+
+class PostgresTarget:
+    """One replica: at most one database of its making exists beside the target, and none after abort or publish."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._admin: psycopg.Connection[Any] | None = None
+        self._built: psycopg.Connection[Any] | None = None
+        self._name = ""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """PostgreSQL's."""
+        return Capabilities("postgres")
+
+    @property
+    def admin(self) -> psycopg.Connection[Any]:
+        """A connection to a database of the same server that is not the target."""
+        if self._admin is None or self._admin.closed:
+            try:
+                self._admin = connect(self.address, "postgres")
+            except ConnectorError:
+                self._admin = connect(self.address, "template1")
+        return self._admin
+
+    @property
+    def built(self) -> psycopg.Connection[Any]:
+        """A connection to the database that is being built."""
+        if self._built is None:
+            raise ConnectorError(f"{self.address}: nothing is being built")
+        return self._built
+
+    def identity(self) -> str:
+        """As the source's; empty where the target does not exist."""
+        if not swap.exists(self.admin, self.address.database):
+            return ""
+        with contextlib.closing(connect(self.address)) as connection, translated(str(self.address)):
+            return identity_of(connection)
+
+    def check(self, overwrite: bool) -> None:
+        """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten."""
+        with translated(str(self.address)):
+            swap.check_rights(self.admin, str(self.address))
+            if overwrite or not swap.exists(self.admin, self.address.database):
+                return
+            if swap.is_ours(self.admin, self.address.database):
+                return
+        with contextlib.closing(connect(self.address)) as connection, translated(str(self.address)):
+            if not swap.is_empty(connection):
+                raise UsageError(
+                    f"{self.address} is not empty and was not made by dbmask; --overwrite replaces it with the replica"
+                )
+
+    def begin(self) -> None:
+        """Clear what runs that died left beside this target, and choose the new database's name."""
+        with translated(str(self.address)):
+            swap.clear_leftovers(self.admin, self.address.database)
+        self._name = swap.building_name(self.address.database, f"{os.getpid():x}{secrets.token_hex(3)}")
+
+    def create(self, structure: Structure) -> tuple[str, ...]:
+        """Make the database with the source's encoding, its tables, and the triggers that fill columns."""
+        if structure.dialect != "postgres":
+            raise UsageError(f"a {structure.dialect} database cannot be cloned into PostgreSQL yet")
+        with translated(str(self.address)):
+            swap.create_database(self.admin, self._name, structure.options)
+            self._built = connect(self.address, self._name)
+            swap.hold(self.built, self.address.database)
+            create_tables(self.built, structure)
+        return ("owners and grants",)
+
+    def relay(
+        self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
+    ) -> int | None:
+        """COPY to COPY, binary, blocks unparsed; only from PostgreSQL."""
+        if not isinstance(reader, PostgresReader):
+            return None
+        with translated(f"{self.address}: {table.name}"):
+            return relay(reader.connection, self.built, table, query, progress)
+
+    @contextmanager
+    def sink(self, table: TargetTable) -> Iterator[CopySink]:
+        """COPY FROM, fed with Python values."""
+        with translated(f"{self.address}: {table.name}"), CopySink.opened(self.built, table) as sink:
+            yield sink
+
+    def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
+        """Indexes and keys, sequences, derived values, triggers, statistics."""
+        with translated(str(self.address)):
+            finish(self.built, structure, progress)
+
+    def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
+        """Rows that break each key; keys that the database itself holds were checked when they were made."""
+        with translated(str(self.address)):
+            return check_foreign_keys(self.built, structure)
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """A snapshot of what was built."""
+        with contextlib.closing(connect(self.address, self._name or None, faithful=True)) as connection:
+            reader = PostgresReader(connection, str(self.address))
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def publish(self) -> None:
+        """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
+        with translated(str(self.address)):
+            swap.mark(self.built, self._name)
+            self.built.close()
+            self._built = None
+            swap.publish(self.admin, self._name, self.address.database)
+        self._name = ""
+
+    def abort(self) -> None:
+        """Drop what was built."""
+        from psycopg import Error
+
+        if self._built is not None:
+            with contextlib.suppress(Error):
+                self._built.cancel_safe(timeout=5.0)
+            self._built.close()
+            self._built = None
+        if self._name:
+            with contextlib.suppress(Error, ConnectorError):
+                swap.drop(self.admin, self._name)
+            self._name = ""
+
+    def close(self) -> None:
+        """Close connections."""
+        for connection in (self._built, self._admin):
+            if connection is not None:
+                connection.close()
