@@ -126,6 +126,7 @@ class NumberKind:
     letters: bool
     separators: str
     valid: Callable[[str], bool]
+    luhn: bool = False
 
     @property
     def gate(self) -> str:
@@ -157,7 +158,7 @@ def number_kind(name: str) -> NumberKind | None:
     if valid is None:
         return None
     shortest, longest = _LENGTHS.get(name) or _LENGTHS.get(full) or _ANY_LENGTH
-    return NumberKind(name, shortest, longest, full in _LETTERS, _SEPARATORS.get(full, " -"), valid)
+    return NumberKind(name, shortest, longest, full in _LETTERS, _SEPARATORS.get(full, " -"), valid, full == "luhn")
 
 
 def _validator(full: str) -> Callable[[str], bool] | None:
@@ -195,13 +196,54 @@ def numbers(kind: NumberKind, text: str) -> Iterator[tuple[int, int]]:
     for run in runs.finditer(text):
         if run.end() - run.start() >= kind.shortest:
             found = [g.span() for g in groups.finditer(text, *run.span())]
+            check = _Luhn(text, run.start(), run.end()).valid if kind.luhn else _whole(kind, text)
             for first, (start, _) in enumerate(found):
-                end = _longest_from(kind, text, found, first)
+                end = _longest_from(kind, check, found, first)
                 if end:
                     yield start, end
 
 
-def _longest_from(kind: NumberKind, text: str, groups: list[tuple[int, int]], first: int) -> int:
+def _whole(kind: NumberKind, text: str) -> Callable[[int, int], bool]:
+    def check(start: int, end: int) -> bool:
+        candidate = text[start:end]
+        return (not kind.letters or _plausible(kind, candidate)) and kind.valid(candidate)
+
+    return check
+
+
+class _Luhn:
+    """Luhn sums of every stretch of a run of digit groups, from sums of its beginnings: each costs the same."""
+
+    _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self._start = start
+        # Where each character stands among the digits; and sums with even, and with odd, places doubled.
+        self._digits = [0]
+        even, odd = 0, 0
+        self._even, self._odd = [0], [0]
+        at = 0
+        for char in text[start:end]:
+            if char.isdigit():
+                digit = ord(char) - 48
+                doubled = self._DOUBLED[digit]
+                even, odd = (even + doubled, odd + digit) if at % 2 == 0 else (even + digit, odd + doubled)
+                at += 1
+            self._digits.append(at)
+            self._even.append(even)
+            self._odd.append(odd)
+
+    def valid(self, start: int, end: int) -> bool:
+        """Whether the digits of text[start:end] check."""
+        first, last = start - self._start, end - self._start
+        # The last digit is not doubled, so those of the other parity are.
+        sums = self._odd if self._digits[last] % 2 == 1 else self._even
+        return (sums[last] - sums[first]) % 10 == 0
+
+
+def _longest_from(
+    kind: NumberKind, check: Callable[[int, int], bool], groups: list[tuple[int, int]], first: int
+) -> int:
     """Where the longest number that begins with group ``first`` ends; 0 where none does."""
     length, ends = 0, []
     for at in range(first, len(groups)):
@@ -211,11 +253,8 @@ def _longest_from(kind: NumberKind, text: str, groups: list[tuple[int, int]], fi
             break
         if length >= kind.shortest:
             ends.append(end)
-    for end in reversed(ends):
-        candidate = text[groups[first][0] : end]
-        if (not kind.letters or _plausible(kind, candidate)) and kind.valid(candidate):
-            return end
-    return 0
+    begin = groups[first][0]
+    return next((end for end in reversed(ends) if check(begin, end)), 0)
 
 
 def _plausible(kind: NumberKind, candidate: str) -> bool:
