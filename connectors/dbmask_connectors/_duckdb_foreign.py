@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from dbmask.schema import Column, ForeignKey, Kind, Schema, Sequence, TableName
 from dbmask.spi import Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_schema import MAIN, sequence_of
-from dbmask_connectors._duckdb_session import connect, literal, quoted
+from dbmask_connectors._duckdb_session import connect, literal
 from dbmask_connectors._foreign import (
     full,
     kept,

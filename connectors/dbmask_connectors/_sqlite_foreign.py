@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from dbmask.schema import Column, ForeignKey, Kind, TableName
 from dbmask.spi import Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._foreign import (
     kept,
     lost_rest,
@@ -19,7 +20,6 @@ from dbmask_connectors._foreign import (
     special_index,
     translated_expression,
 )
-from dbmask_connectors._sqlite_session import quoted
 from dbmask_connectors._sqlite_types import declared
 
 __all__ = ["foreign_structure", "local_name"]

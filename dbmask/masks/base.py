@@ -78,7 +78,9 @@ class Bound(Protocol):
 
 def nearest(name: str, legal: Sequence[str]) -> str:
     """A hint that names the nearest legal name, or lists them where there are few."""
-    close = difflib.get_close_matches(name, legal, n=1, cutoff=0.6)
+    close = [n for n in legal if n.casefold() == name.casefold()] or difflib.get_close_matches(
+        name, legal, n=1, cutoff=0.6
+    )
     if close:
         return f"did you mean {close[0]}?"
     return f"there are: {', '.join(sorted(legal))}" if len(legal) <= 12 else ""

@@ -92,7 +92,12 @@ class Engine(ABC):
 
     def resolve(self, name: str, part: str) -> exp.Expression:
         """A key reference as a scalar subquery on the pads' table."""
-        return exp.select(column(part)).from_(PADS).where(exp.EQ(this=column("name"), expression=exp.Literal.string(name))).subquery()
+        return (
+            exp.select(column(part))
+            .from_(PADS)
+            .where(exp.EQ(this=column("name"), expression=exp.Literal.string(name)))
+            .subquery()
+        )
 
     def evaluate(
         self,
@@ -111,7 +116,10 @@ class Engine(ABC):
         if made is None:
             return None
         read = [self.readable(column(n, "t"), t) for n, t in zip(names, types, strict=True)]
-        projections = [*read, *(self.readable(e, t) for e, t in zip(made, out or [ColumnType(Kind.TEXT)] * len(made), strict=True))]
+        projections = [
+            *read,
+            *(self.readable(e, t) for e, t in zip(made, out or [ColumnType(Kind.TEXT)] * len(made), strict=True)),
+        ]
         query = exp.select(*(exp.alias_(p, f"o{i}") for i, p in enumerate(projections)))
         tree = query.from_(exp.to_table("values_under_test").as_("t")).order_by(column("i", "t"))
         self._load(names, types, values)
@@ -219,7 +227,9 @@ class MariaDBEngine(Engine):
     def declare(self, type_: ColumnType) -> str:
         if type_.kind in (Kind.TEXT, Kind.ENUM):
             charset = type_.sql.partition("!")[2] or "utf8mb4 COLLATE utf8mb4_unicode_ci"
-            base = f"char({type_.length})" if type_.padded else f"varchar({type_.length})" if type_.length else "longtext"
+            base = (
+                f"char({type_.length})" if type_.padded else f"varchar({type_.length})" if type_.length else "longtext"
+            )
             return f"{base} CHARACTER SET {charset}"
         if type_.kind is Kind.INTEGER:
             return self.INTEGERS[type_.bits or 64] + (" unsigned" if type_.unsigned else "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbmask.masks.build import example_keys
@@ -64,7 +63,11 @@ def test_hostile_values(engine: Engine, type_: ColumnType) -> None:
     _check(engine, type_, hostile(type_))
 
 
-@pytest.mark.parametrize("type_", [t for t in TYPES if t.kind not in (Kind.JSON, Kind.ENUM, Kind.TIME)], ids=lambda t: f"{t.kind}-{t.length or t.bits or t.precision or ''}")
+@pytest.mark.parametrize(
+    "type_",
+    [t for t in TYPES if t.kind not in (Kind.JSON, Kind.ENUM, Kind.TIME)],
+    ids=lambda t: f"{t.kind}-{t.length or t.bits or t.precision or ''}",
+)
 def test_any_value(engine: Engine, type_: ColumnType) -> None:
     @settings(max_examples=15)
     @given(st.lists(strategy(type_), min_size=20, max_size=150))

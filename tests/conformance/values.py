@@ -123,12 +123,45 @@ TIMESTAMPS = [
 
 HOSTILE: dict[Kind, list[Any]] = {
     Kind.TEXT: TEXTS,
-    Kind.INTEGER: [0, 1, -1, 7, 10, 99, 100, 127, -128, 255, 32767, -32768, 2**31 - 1, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)],
+    Kind.INTEGER: [
+        0,
+        1,
+        -1,
+        7,
+        10,
+        99,
+        100,
+        127,
+        -128,
+        255,
+        32767,
+        -32768,
+        2**31 - 1,
+        -(2**31),
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+    ],
     Kind.DECIMAL: [
         *map(Decimal, ("0", "-0.00", "1.50", "-1.50", "0.1", "-0.1", "100", "1000000", "0.0000000001", "123456.789")),
-        *map(Decimal, ("-99999999999999999999999999.9999999999", "99999999999999999999999999.9999999999", "2.5", "-2.5")),
+        *map(
+            Decimal, ("-99999999999999999999999999.9999999999", "99999999999999999999999999.9999999999", "2.5", "-2.5")
+        ),
     ],
-    Kind.FLOAT: [0.0, -0.0, 1.0, -1.5, 0.1, 0.30000000000000004, 1e16, 1e-5, 1.7976931348623157e308, 5e-324, 123456789.125, -2.5],
+    Kind.FLOAT: [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        0.1,
+        0.30000000000000004,
+        1e16,
+        1e-5,
+        1.7976931348623157e308,
+        5e-324,
+        123456789.125,
+        -2.5,
+    ],
     Kind.BOOLEAN: [True, False],
     Kind.DATE: DATES,
     Kind.TIME: [dt.time(0), dt.time(12, 30), dt.time(23, 59, 59, 999999), dt.time(1, 2, 3, 4)],
@@ -183,7 +216,9 @@ def strategy(type_: ColumnType) -> SearchStrategy[Any]:
     if kind is Kind.TIMESTAMP:
         return st.datetimes()
     if kind is Kind.TIMESTAMPTZ:
-        return st.datetimes(dt.datetime(1970, 1, 2), dt.datetime(2037, 12, 31), timezones=st.sampled_from([dt.UTC, PRAGUE, KOLKATA]))
+        return st.datetimes(
+            dt.datetime(1970, 1, 2), dt.datetime(2037, 12, 31), timezones=st.sampled_from([dt.UTC, PRAGUE, KOLKATA])
+        )
     if kind is Kind.UUID:
         return st.uuids(version=4)  # MariaDB refuses some that are of no version
     return st.sampled_from(hostile(type_)[:-1])

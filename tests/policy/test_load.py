@@ -89,7 +89,7 @@ jobs: {nightly: {}}
             "redact: keep_end: input should be a valid integer",
         ),
         ("tables: {a: {columns: {x: {length: 4}}}}", "a mask is a name, or a mapping with `mask:` and its parameters"),
-        ("tables: {a: {columns: {x: }}}", "a mask is a name, or a mapping"),
+        ("tables: {a: {columns: {x: }}}", "nothing is said here (write a mask or a value; `null` is a mask too)"),
         ("tables: {a: {columns: [b]}}", "`columns:` must be a mapping of column to mask"),
         ("tables: {a: {where: 5}}", "`where:` must be a SQL condition as text"),
         ("tables: {a: {mode: masked}}", "`mode:` is one of mask, keep, empty, skip"),
@@ -97,6 +97,7 @@ jobs: {nightly: {}}
         ("tables: {a: kept}", "a table is keep, empty, skip, or a mapping with `columns:` (did you mean keep?)"),
         ("tables: {a: 5}", "table a has no rule"),
         ("tables: []", "`tables:` must be a mapping"),
+        ("tables: {'a.b.c': keep}", "p.yaml:2: table name 'a.b.c': expected schema.table, got 3 parts"),
         ("tables: {a: keep, a: skip}", "'a' is given twice"),
         ("tables: {a: '${NOT_SET_ANYWHERE}'}", "the environment variable NOT_SET_ANYWHERE is not set"),
         ("classes: {hash: redact}", "class 'hash' has the name of a mask"),
@@ -137,7 +138,7 @@ def test_problems_of_a_file_are_reported_together() -> None:
     text = "version: 2\nnonsense: 1\ntables:\n  a: kept\n  b: {columns: {x: readct, y: {mask: redact, char: ab}}}\n"
     found = problems(text)
     assert len(found) == 5
-    assert [p.split(" ")[0] for p in found] == ["p.yaml:2:", "p.yaml:1:", "p.yaml:4:", "p.yaml:5:", "p.yaml:5:"]
+    assert [p.split(" ")[0] for p in found] == ["p.yaml:1:", "p.yaml:2:", "p.yaml:4:", "p.yaml:5:", "p.yaml:5:"]
 
 
 @pytest.mark.parametrize("text", ["", "5", "[]", "just text"])
@@ -172,7 +173,7 @@ tables:
     assert [[(c.name, c.mask.name) for c in t.columns] for t in policy.tables] == [
         [("x", "keep"), ("y", "redact")],
         [("x", "keep"), ("y", "hash")],
-        [("z", "keep"), ("x", "keep"), ("y", "redact")],
+        [("x", "keep"), ("y", "redact"), ("z", "keep")],
     ]
 
 

@@ -125,7 +125,9 @@ class DuckDB(Dialect):
 
     def exact_literal(self, value: Decimal) -> E:
         places = max(0, -int(value.as_tuple().exponent))
-        return cast(number(value), f"DECIMAL({38 if places else 18},{places})" if places else "DECIMAL(18,0)", self.name)
+        return cast(
+            number(value), f"DECIMAL({38 if places else 18},{places})" if places else "DECIMAL(18,0)", self.name
+        )
 
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))

@@ -139,7 +139,9 @@ class MySQL(Dialect):
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         pattern = {"year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d"}[part]
-        zeros = exp.EQ(this=exp.Mul(this=call("YEAR", value), expression=call("MONTH", value.copy())), expression=integer(0))
+        zeros = exp.EQ(
+            this=exp.Mul(this=call("YEAR", value), expression=call("MONTH", value.copy())), expression=integer(0)
+        )
         made = self.typed(self._format(value.copy(), pattern), Kind.DATE if kind is Kind.DATE else Kind.TIMESTAMP)
         return exp.Case(ifs=[exp.If(this=zeros, true=value.copy())], default=made)
 

@@ -34,8 +34,8 @@ FUNCTIONS = {
 }
 """Functions that a connection must offer, with their number of arguments."""
 
-_CHUNK = 64
 _REPEATED = 256
+_CHUNK = 64
 
 
 class SQLite(Dialect):
@@ -67,8 +67,7 @@ class SQLite(Dialect):
         return call("dbmask_digest", data, text(algo))
 
     def utf8(self, value: E) -> E:
-        # In the database's own encoding: the functions know it, and make UTF-8 of it.
-        return cast(value, "BLOB", self.name)
+        return cast(value, "BLOB", self.name)  # the functions decode, where the database keeps text in UTF-16
 
     # A function is given bytes: a text would be decoded and encoded on its way, and could not be where it is no UTF-8.
 
