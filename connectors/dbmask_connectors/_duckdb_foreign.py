@@ -117,6 +117,10 @@ class _Foreign:
                 text += f" DEFAULT {default}"
             else:
                 self.lost.append(f"the default of {target.name}.{quoted(column.name)}: in another database's words")
+        if target.rows and column.name not in target.columns:
+            # A trigger of the source filled it; nothing does here.
+            self.lost.append(f"the values of {target.name}.{quoted(column.name)}: a trigger made them")
+            return text
         return text if column.nullable else f"{text} NOT NULL"
 
     def _translated(self, expression: str) -> str | None:

@@ -104,8 +104,8 @@ class _Catalog:
         if size is None:
             return int(r["rows"]) if r["rows"] >= 0 else None
         if r["rows"] > 0 and r["pages"] > 0:
-            return round(r["rows"] * size / (r["pages"] * _PAGE))
-        return round(size / _ROW) if size else 0
+            return int(r["rows"] * size / (r["pages"] * _PAGE))
+        return int(size / _ROW)
 
     def _columns(self) -> dict[int, list[Column]]:
         labels: dict[int, list[str]] = defaultdict(list)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dbmask.schema import Schema, TableKind, TableName
+from dbmask.schema import Schema, TableName
 
 if TYPE_CHECKING:
     import psycopg
@@ -58,7 +58,6 @@ class Gone:
     objects: set[_Object] = field(default_factory=set)
     silent: set[_Object] = field(default_factory=set)
     tables: list[TableName] = field(default_factory=list)
-    columns: list[tuple[TableName, str]] = field(default_factory=list)
     owned: list[TableName] = field(default_factory=list)
     names: dict[_Object, TableName] = field(default_factory=dict)
 
@@ -132,8 +131,7 @@ class _Closure:
         if edge.rule and self.kinds.get(self._root(thing)) in ("v", "m"):
             thing = self._root(thing)  # a view is its rule
         elif thing[0] == self.catalog and edge.sub:
-            self._column_gone(thing, edge.sub, whole)
-            return
+            return  # a generated column: the structure asks for it by name
         elif self.kinds.get(thing) == "S" and self._used_elsewhere(thing, from_):
             self.found.owned.append(self.found.names[thing])
             return
@@ -144,14 +142,6 @@ class _Closure:
 
     def _is_wanted(self, thing: _Object) -> bool:
         return self.kinds.get(thing) in ("r", "p") and self.found.names[thing] in self.wanted
-
-    def _column_gone(self, thing: _Object, number: int, whole: set[_Object]) -> None:
-        name = self.found.names.get(thing)
-        table = self.schema.tables.get(name) if name else None
-        if name is None or table is None or thing in whole or table.kind is TableKind.PARTITION:
-            return
-        column = next((c for (r, c), n in self.numbers.items() if r == thing[1] and n == number), "")
-        self.found.columns.append((name, column))
 
     def _used_elsewhere(self, sequence: _Object, owner: _Object) -> bool:
         """Whether the default of a column that stays draws on this sequence."""

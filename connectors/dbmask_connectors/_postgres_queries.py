@@ -97,7 +97,8 @@ WHERE c.contype = 'c' AND c.contypid <> 0
 """
 
 INDEXES = """
-SELECT i.indrelid AS oid, c.relname AS name, i.indisunique AS unique, coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
+SELECT i.indrelid AS oid, c.relname AS name, i.indisunique AS unique,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
        i.indpred IS NOT NULL AS partial,
        i.indexprs IS NOT NULL AS expressions, pg_get_indexdef(i.indexrelid) AS sql,
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (n, o)

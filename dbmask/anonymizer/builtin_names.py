@@ -1,4 +1,5 @@
 from __future__ import annotations
+
 from dbmask.keys import ColumnKey
 
 LOCALES = ("cs", "en", "fr")

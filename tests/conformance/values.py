@@ -187,7 +187,7 @@ def _fits(value: Any, type_: ColumnType) -> bool:
         return low <= int(value) <= high
     if type_.kind is Kind.DECIMAL and type_.precision is not None:
         scale = type_.scale or 0
-        return abs(value) < 10 ** (type_.precision - scale) and value == round(value, scale)
+        return bool(abs(value) < 10 ** (type_.precision - scale) and value == round(value, scale))
     return True
 
 

@@ -159,14 +159,19 @@ def test_views(schema: Schema) -> None:
 def test_sequences(schema: Schema) -> None:
     found = {str(s.name): s for s in schema.sequences}
     assert found["hr.employee_employee_id_seq"].owner == (TableName("hr", "employee"), "employee_id")
-    assert (found["hr.employee_employee_id_seq"].increment, found["hr.employee_employee_id_seq"].last_value) == (10, 130)
+    assert (found["hr.employee_employee_id_seq"].increment, found["hr.employee_employee_id_seq"].last_value) == (
+        10,
+        130,
+    )
     assert (found["public.downwards"].owner, found["public.downwards"].increment) == (None, -1)
     assert (found["public.unused_ids"].last_value, found["public.shared_ids"].last_value) == (None, 1095)
 
 
 def test_a_table_that_was_never_analysed_is_estimated_by_its_size(postgres: Postgres, postgres_db: str) -> None:
     name = postgres_db.rpartition("/")[2]
-    postgres.psql(name, "CREATE TABLE t AS SELECT i, repeat('x', 80) FROM generate_series(1, 5000) i; CREATE TABLE e ()")
+    postgres.psql(
+        name, "CREATE TABLE t AS SELECT i, repeat('x', 80) FROM generate_series(1, 5000) i; CREATE TABLE e ()"
+    )
     with closing(CONNECTOR.source(postgres_db)) as source:
         tables = source.schema().tables
     assert 2000 < (tables[TableName("public", "t")].rows or 0) < 12000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -10,8 +10,10 @@ from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, text
+from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -94,6 +96,9 @@ class DuckDB(Dialect):
     def hex_int(self, digits: E) -> E:
         return cast(exp.Paren(this=exp.DPipe(this=text("0x"), expression=digits)), "BIGINT", self.name)
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        return call("REGEXP_MATCHES", value, text(pattern.written("\\z")))
+
     def matches(self, value: E, pattern: str) -> E:
         return call("REGEXP_FULL_MATCH", value, text(pattern))
 
@@ -139,12 +144,23 @@ class DuckDB(Dialect):
         items = exp.Array(expressions=[text(v) for v in values])
         return call("LIST_EXTRACT", items, exp.Add(this=index, expression=integer(1)))
 
-    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
         # A lambda over a one-element list: computed once, with no subquery to decorrelate.
-        variable = exp.to_identifier(f"dbmask_{name}")
-        lambda_ = exp.Lambda(this=body(exp.column(variable.copy())), expressions=[variable])
-        made = call("LIST_TRANSFORM", call("LIST_VALUE", value), lambda_)
-        return call("LIST_EXTRACT", made, integer(1))
+        bound = exp.to_identifier(f"dbmask_{'_'.join(values)}")
+        made, keys = _keys_apart(body({n: _field(bound, n) for n in values}), bound)
+        lambda_ = exp.Lambda(this=made, expressions=[bound])
+        return call(
+            "LIST_EXTRACT", call("LIST_TRANSFORM", call("LIST_VALUE", _struct({**values, **keys})), lambda_), integer(1)
+        )
+
+    def repeated(self, start: E, times: int, body: Callable[[E, E], E], name: str = "r") -> E | None:
+        # Nested lambdas double the time to bind with each level; a reduction has one.
+        bound, turn = exp.to_identifier(f"dbmask_{name}"), exp.to_identifier(f"dbmask_{name}_i")
+        made, keys = _keys_apart(body(_field(bound, "v"), exp.column(turn.copy())), bound)
+        state = _struct({"v": made, **{n: _field(bound, n) for n in keys}})
+        lambda_ = exp.Lambda(this=state, expressions=[bound, turn])
+        turns = call("LIST_VALUE", *(cast(integer(i), "BIGINT", self.name) for i in range(times)))
+        return call("STRUCT_EXTRACT", call("LIST_REDUCE", turns, lambda_, _struct({"v": start, **keys})), text("v"))
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         if kind is Kind.TIMESTAMPTZ:
@@ -156,6 +172,28 @@ class DuckDB(Dialect):
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))
         hours = exp.Paren(this=exp.Mul(this=days, expression=integer(24)))
         return exp.Paren(this=exp.Add(this=value, expression=call("TO_HOURS", hours)))
+
+
+def _field(struct: E, name: str) -> E:
+    return call("STRUCT_EXTRACT", exp.column(struct.copy()), text(name))
+
+
+def _struct(fields: Mapping[str, E]) -> E:
+    return exp.Struct(expressions=[exp.PropertyEQ(this=exp.to_identifier(n), expression=e) for n, e in fields.items()])
+
+
+def _keys_apart(body: E, bound: E) -> tuple[E, dict[str, E]]:
+    """A lambda's body with its keys read from fields of ``bound``, and those fields: a lambda may hold no subquery."""
+    keys: dict[str, tuple[str, E]] = {}
+
+    def handed_in(node: E) -> E:
+        if not is_key_ref(node):
+            return node
+        field, _ = keys.setdefault(node.sql(), (f"k{len(keys)}", node.copy()))
+        return _field(bound, field)
+
+    made = body.transform(handed_in)
+    return made, dict(keys.values())
 
 
 DIALECT = DuckDB()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from sqlglot import exp
@@ -11,6 +11,7 @@ from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -90,6 +91,9 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
+
     def matches(self, value: E, pattern: str) -> E:
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
 
@@ -109,7 +113,9 @@ class Postgres(Dialect):
         alias = exp.TableAlias(this=exp.to_identifier("words"), columns=[exp.to_identifier("w", quoted=True)])
         words = exp.Unnest(expressions=[call("STRING_TO_ARRAY", value, text(" "))], alias=alias)
         made = exp.select(self.concat(first, rest)).from_(words)
-        return call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        return exp.Case(ifs=[exp.If(this=there, true=joined)])
 
     def exact(self, value: E, kind: Kind) -> E:
         if kind in (Kind.INTEGER, Kind.DECIMAL):
@@ -126,10 +132,11 @@ class Postgres(Dialect):
         constant = cast(text(json_list(values)), "JSONB", self.name)
         return call("JSONB_ARRAY_ELEMENT_TEXT", constant, cast(index, "INT", self.name))
 
-    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
-        # OFFSET 0 keeps the planner from copying the value into each place where the body uses it.
-        inner = exp.select(exp.alias_(value, name, quoted=True)).offset(0).subquery(f"dbmask_{name}")
-        return exp.select(body(column(name, f"dbmask_{name}"))).from_(inner).subquery()
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).offset(0).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         if kind is Kind.TIMESTAMP:
