@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["name_forms", "place_forms"]
+__all__ = ["name_cases", "name_forms", "place_forms"]
+
+_CASES = ("gen", "dat", "acc", "voc", "loc", "ins")
+_SOFT = "cčďjňřšťž"
 
 _SOFTER = {"k": "c", "h": "z", "g": "z", "r": "ř", "ch": "š"}
 _HARD_E = "bdfmnptv"
@@ -26,32 +29,54 @@ def _dative_e(stem: str) -> str:
 
 def name_forms(name: str) -> set[str]:
     """The forms of a first or last name, the nominative among them."""
-    return {name, *_name_forms(name)}
+    return {name, *(form for forms in name_cases(name).values() for form in forms)}
 
 
-def _name_forms(name: str) -> Iterator[str]:
-    last = name[-1:]
-    stem = name[:-1]
-    if name.endswith("á"):
-        yield from (stem + e for e in ("é", "ou"))
-    elif last == "ý":
-        yield from (stem + e for e in ("ého", "ému", "ém", "ým"))
-    elif last == "í":
-        yield from (name + e for e in ("ho", "mu", "m"))
-    elif last == "a":
-        yield from (stem + e for e in ("y", "u", "o", "ou", "ovi", "i", "e"))
-        yield _dative_e(stem)
-    elif last in "eě":
-        yield from (stem + e for e in ("i", "í", "ete", "eti", "em", "ovi"))
-    elif last == "o":
-        yield from (stem + e for e in ("a", "ovi", "u", "em"))
-    elif last == "u" or last in "iy":
-        yield from (name + e for e in ("ho", "mu", "m"))
-    elif last and last not in _VOWELS:
-        yield from (name + e for e in ("a", "u", "ovi", "em", "e", "i", "ův"))
-        shorter = _without_e(name)
-        if shorter:
-            yield from (shorter + e for e in ("a", "u", "ovi", "em", "e", "i", "ův"))
+def name_cases(name: str) -> dict[str, tuple[str, ...]]:
+    """The forms of a name by case (gen, dat, acc, voc, loc, ins); the first is the commonest. Empty for one that keeps its form.
+
+    Where an ending leaves the gender open (Jana, Svoboda), the feminine form comes first.
+    """
+    last, stem = name[-1:], name[:-1]
+    if last == "á":
+        return _cases(stem, "é", "é", "ou", "á", "é", "ou")
+    if last == "ý":
+        return _cases(stem, "ého", "ému", "ého", "ý", "ém", "ým")
+    if last == "í":
+        return _cases(name, "ho", "mu", "ho", "", "m", "m")
+    if last == "a":
+        soft = stem[-1:] in _SOFT
+        dative = (stem + "i" if soft else _dative_e(stem), stem + "ovi")
+        made = _cases(stem, "i" if soft else "y", "", "u", "o", "", "ou")
+        return {**made, "dat": dative, "loc": dative}
+    if last in "eě" and name:
+        return _cases(stem, last, "i", "i", last, "i", "í")
+    if last == "o":
+        return _cases(stem, "a", "ovi", "a", "o", "ovi", "em")
+    if last in "iy" and name:
+        return _cases(name, "ho", "mu", "ho", "", "m", "m")
+    return _masculine(name) if name and last.lower() not in _VOWELS else {}
+
+
+def _cases(stem: str, *endings: str) -> dict[str, tuple[str, ...]]:
+    return {case: (stem + ending,) for case, ending in zip(_CASES, endings, strict=True)}
+
+
+def _masculine(name: str) -> dict[str, tuple[str, ...]]:
+    """Names that end in a consonant. Many are women's too, who keep them: the nominative is always among what is looked for."""
+    stem = _without_e(name) or name
+    soft = name[-1] in _SOFT
+    gen, dat = ("e", ("ovi", "i")) if soft else ("a", ("ovi", "u"))
+    voc = "i" if soft else "u" if name[-1] in "kgh" else "e"
+    datives = tuple(stem + e for e in dat)
+    return {
+        "gen": (stem + gen,),
+        "dat": datives,
+        "acc": (stem + gen,),
+        "voc": (stem + voc,),
+        "loc": datives,
+        "ins": (stem + "em",),
+    }
 
 
 def _without_e(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from dbmask.errors import UsageError
 from dbmask.ner.dates import dates_and_times
@@ -13,18 +13,42 @@ from dbmask.ner.language import LANGUAGES, detect_language
 from dbmask.ner.names import names
 from dbmask.ner.patterns import forms
 
-__all__ = ["detect", "mask"]
+if TYPE_CHECKING:
+    from dbmask.ner.model import Model
+
+__all__ = ["detect", "detect_many", "load_models", "mask"]
+
+_RULES = ("forms", "dates", "names")
 
 
-def detect(text: str, language: str | None = None, models: Sequence[Any] = ()) -> list[Raw]:
+def detect(text: str, language: str | None = None) -> list[Raw]:
     """All entities of a text, overlapping ones merged. ``language`` None runs the detectors of the language found, or of all."""
+    return detect_many([text], language)[0]
+
+
+def detect_many(texts: Sequence[str], language: str | None = None, models: Sequence[Model] = ()) -> list[list[Raw]]:
+    """The entities of each text; ``models`` add to what the rules find. Raises UsageError for an unknown language."""
+    found = [_by_rules(text, language) for text in texts]
+    for model in models:
+        for known, more in zip(found, model.many(texts), strict=True):
+            known += more
+    return [merged(known) for known in found]
+
+
+def _by_rules(text: str, language: str | None) -> list[Raw]:
     codes = _codes(text, language)
     found = [*forms(text), *dates_and_times(text, codes)]
     taken = [(item.start, item.end) for item in found]
-    found += names(text, codes, taken)
-    for model in models:
-        found += model(text)
-    return merged(found)
+    return [*found, *names(text, codes, taken)]
+
+
+def load_models(name: str | None) -> list[Model]:
+    """The pipeline of this name, or nothing. Raises UsageError where it is not there."""
+    if name is None:
+        return []
+    from dbmask.ner.model import load_model
+
+    return [load_model(name)]
 
 
 def _codes(text: str, language: str | None) -> tuple[str, ...]:
@@ -55,29 +79,21 @@ def mask(
 
     Raises UsageError for an unknown language and for a model that is not installed.
     """
-    models = _models(model)
-    if isinstance(text, str):
-        return _masked(text, language, models)
-    return [_masked(item, language, models) for item in text]
-
-
-def _models(model: str | None) -> list[Any]:
-    if model is None:
-        return []
-    from dbmask.ner.model import load_model
-
-    return [load_model(model)]
-
-
-def _masked(text: str, language: str | None, models: Sequence[Any]) -> PipelineResult:
+    models = load_models(model)
+    texts = [text] if isinstance(text, str) else list(text)
     begun = time.perf_counter()
-    found = detect(text, language, models)
+    found = detect_many(texts, language, models)
+    seconds = (time.perf_counter() - begun) / max(1, len(texts))
+    results = [
+        _result(item, language, raws, {"seconds": round(seconds, 6), "detectors": [*_RULES, *(m.name for m in models)]})
+        for item, raws in zip(texts, found, strict=True)
+    ]
+    return results[0] if isinstance(text, str) else results
+
+
+def _result(text: str, language: str | None, found: Sequence[Raw], stats: dict[str, Any]) -> PipelineResult:
     entities = tuple(Entity(text[r.start : r.end], r.label, r.start, r.end, r.score, r.detector) for r in found)
-    stats = {
-        "seconds": round(time.perf_counter() - begun, 6),
-        "detectors": ["forms", "dates", "names", *(m.name for m in models)],
-        "characters": len(text),
-    }
+    stats["characters"] = len(text)
     return PipelineResult(text, _tagged(text, entities), entities, language or detect_language(text), stats)
 
 

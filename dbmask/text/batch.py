@@ -17,11 +17,16 @@ Located = tuple[int, int, int, int]
 
 @dataclass
 class Found:
-    """What one matcher found in a batch, and the texts it failed on: index -> reason, in words without content."""
+    """What one matcher found in a batch, and the texts it failed on: index -> reason, in words without content.
+
+    ``rejected`` are matches that a filter rejected, with its name. ``lemmas`` gives, by (text, start, end), the value of
+    which a match is an inflected form.
+    """
 
     hits: list[Located] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     rejected: list[tuple[int, int, int, int, str]] = field(default_factory=list)
+    lemmas: dict[tuple[int, int, int], str] = field(default_factory=dict)
 
 
 class Finder(Protocol):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import BindError
@@ -47,7 +46,6 @@ class _Build:
     mask: Text
     columns: Columns
     keys: KeyRing
-    folder: Path
     ai: Any
     notes: list[str] = field(default_factory=list)
 
@@ -65,7 +63,7 @@ class _Build:
         if matchers.seed_files:
             seeds = []
             for seed in matchers.seed_files:
-                words, note = read_seed(seed.seed_file, seed.seed_column, self.folder)
+                words, note = read_seed(seed.seed_file, seed.seed_column)
                 self.notes += [note] if note else []
                 seeds.append((ranks[id(seed)], seed, words))
             made.append(SeedFinder(seeds))
@@ -85,7 +83,7 @@ class _Build:
         from dbmask.text.ai.finder import ai_finder
 
         rules = [(ranks[id(rule)], rule) for rule in matchers.ai_detect]
-        finder, notes = ai_finder(rules, self.mask.ai, self.ai, self.keys, self.folder, self.columns)
+        finder, notes = ai_finder(rules, self.mask.ai, self.ai, self.keys, self.columns)
         self.notes += notes
         return finder
 
@@ -129,9 +127,9 @@ class _Build:
         return bind_chain(steps, columns, [self.keys] * len(steps))
 
 
-def compile_text(mask: Text, columns: Columns, keys: KeyRing, folder: Path, ai: Any = None) -> Compiled:
+def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) -> Compiled:
     """The engine of ``mask`` on ``columns``. Raises BindError, UsageError and KeySourceError."""
-    build = _Build(mask, columns, keys, folder, ai)
+    build = _Build(mask, columns, keys, ai)
     finders = build.finders()
     maskers = build.maskers()
     fallback = build.whole(mask.fallback_masks) if mask.fallback_masks else None

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from dbmask.masks.base import nearest
+from dbmask.masks.build import FileName
 from dbmask.text.ai.presets import PRESETS
 from dbmask.text.steps import Step
 
@@ -135,7 +136,7 @@ class SeedFile(Rule):
 
     matcher: ClassVar[str] = "seed_files"
 
-    seed_file: Text_
+    seed_file: FileName
     seed_column: str | None = None
     case_sensitive: bool = False
 
@@ -233,7 +234,7 @@ class AiService(_Config):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     batch: Annotated[int, Field(ge=1, le=100)] = 1
     retries: Annotated[int, Field(ge=0, le=20)] = 3
-    cache: str | None = None
+    cache: FileName | None = None
     price_in: Annotated[float, Field(ge=0)] = 3.0
     price_out: Annotated[float, Field(ge=0)] = 15.0
     currency: str = "USD"

@@ -41,15 +41,21 @@ class ContextFinder:
             texts = batch.clean if source.rule.case_sensitive else batch.folded
             for i, value in enumerate(batch.rows[source.rule.column]):
                 if value is not None:
-                    for form in source.forms(source.text_of(value)):
-                        self._occurrences(source, form, texts[i], batch, i, found)
+                    plain = source.text_of(value).strip()
+                    for form in source.forms(plain):
+                        lemma = plain if source.rule.inflect and form != plain else ""
+                        self._occurrences(source, form, lemma, texts[i], batch, i, found)
         return found
 
-    def _occurrences(self, source: _Source, form: str, compared: str, batch: Batch, index: int, found: Found) -> None:
+    def _occurrences(
+        self, source: _Source, form: str, lemma: str, compared: str, batch: Batch, index: int, found: Found
+    ) -> None:
         wanted = form if source.rule.case_sensitive else fold(form)
         at = compared.find(wanted)
         while at >= 0:
             end = at + len(wanted)
+            if lemma:
+                found.lemmas[index, at, end] = lemma
             if source.filters.idle:
                 found.hits.append((index, at, -end, source.rank))
             else:

@@ -17,6 +17,7 @@ from dbmask.text.spans import Hit, Span, merge
 
 __all__ = ["Engine", "Outcome"]
 
+_Place = tuple[int, int, int]
 _TEXTS = 2_000
 _CHARACTERS = 1 << 20
 
@@ -58,7 +59,8 @@ class Engine:
     def _batch(self, batch: Batch) -> list[Outcome]:
         hits, failed, founds = self._found(batch)
         merged = [[] if i in failed else merge(h) for i, h in enumerate(hits)]
-        outputs = self._masked(batch, merged, failed)
+        lemmas = {place: lemma for found in founds for place, lemma in found.lemmas.items()}
+        outputs = self._masked(batch, merged, failed, lemmas)
         made = []
         for i, output in enumerate(outputs):
             spans = tuple(Span(a, b, *self.rules[rank]) for a, b, rank in merged[i])
@@ -109,17 +111,20 @@ class Engine:
                 continue
             whole.hits += [(i, *hit[1:]) for hit in found.hits]
             whole.rejected += [(i, *item[1:]) for item in found.rejected]
+            whole.lemmas.update({(i, start, end): lemma for (_, start, end), lemma in found.lemmas.items()})
             if found.failed:
                 whole.failed[i] = found.failed[0]
         return whole
 
     # -- masking -------------------------------------------------------------------------------------------------
 
-    def _masked(self, batch: Batch, merged: list[list[tuple[int, int, int]]], failed: dict[int, str]) -> list[str]:
+    def _masked(
+        self, batch: Batch, merged: list[list[_Place]], failed: dict[int, str], lemmas: Mapping[_Place, str]
+    ) -> list[str]:
         wanted: dict[str, list[Entity]] = {}
         for i, spans in enumerate(merged):
             if spans:
-                self._entities(batch.texts[i], i, spans, wanted)
+                self._entities(batch.texts[i], i, spans, wanted, lemmas)
         made: dict[str, Iterator[str | None]] = {
             label: iter(self._apply(self.maskers[label], entities, batch, failed)) for label, entities in wanted.items()
         }
@@ -136,7 +141,12 @@ class Engine:
         return outputs
 
     def _entities(
-        self, text: str, row: int, spans: list[tuple[int, int, int]], wanted: dict[str, list[Entity]]
+        self,
+        text: str,
+        row: int,
+        spans: list[_Place],
+        wanted: dict[str, list[Entity]],
+        lemmas: Mapping[_Place, str],
     ) -> None:
         rules = self.rules
         beside: dict[str, list[str]] = {}
@@ -144,7 +154,8 @@ class Engine:
             label = rules[rank][0]
             entity = text[start:end]
             beside.setdefault(label, []).append(entity)
-            wanted.setdefault(label, []).append(Entity(entity, row, beside))
+            lemma = lemmas.get((row, start, end), "") if lemmas else ""
+            wanted.setdefault(label, []).append(Entity(entity, row, beside, lemma))
 
     def _apply(
         self, masker: LabelMasker, entities: list[Entity], batch: Batch, failed: dict[int, str]

@@ -12,6 +12,7 @@ from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Columns
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text.config import HashSource
+from dbmask.text.czech import declined_like
 from dbmask.text.sources import Material, SourcedRing, framed
 from dbmask.text.steps import MaskStep
 from dbmask_sql.canonical import canonical_text
@@ -24,11 +25,20 @@ ENTITY = ColumnType(Kind.TEXT, "text")
 
 @dataclass(frozen=True)
 class Entity:
-    """One entity to mask: its text, its text's place in the batch, and the entities of other labels in the same text."""
+    """One entity to mask: its text, the place of its row in the batch, and the entities by label in the same text.
+
+    ``lemma`` is the value of which the text is an inflected form: that is masked, and the mask is inflected.
+    """
 
     text: str
     row: int
     beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lemma: str = ""
+
+    @property
+    def value(self) -> str:
+        """What is masked."""
+        return self.lemma or self.text
 
 
 @dataclass(frozen=True)
@@ -117,15 +127,22 @@ class LabelMasker:
 
     def apply(self, entities: Sequence[Entity], rows: Mapping[str, Sequence[Any]]) -> list[str]:
         """Mask entities in order. Raises MaskError."""
+        made = self._values(entities, rows)
+        for i, entity in enumerate(entities):
+            if entity.lemma:
+                made[i] = declined_like(entity.text, entity.lemma, made[i])
+        return made
+
+    def _values(self, entities: Sequence[Entity], rows: Mapping[str, Sequence[Any]]) -> list[str]:
         if not self._sourced:
-            return self._chain.apply([e.text for e in entities], rows, [e.row for e in entities])
+            return self._chain.apply([e.value for e in entities], rows, [e.row for e in entities])
         made = []
         for entity in entities:
             self._material.use(b"" if self._random else self._material_of(entity, rows))
             self._afresh.use(secrets.token_bytes(16))
             if self._material.bound or self._afresh.bound:
                 self._chain = self._bind()
-            made += self._chain.apply([entity.text], rows, [entity.row])
+            made += self._chain.apply([entity.value], rows, [entity.row])
         return made
 
     def _bind(self) -> Chain:
@@ -145,7 +162,7 @@ class LabelMasker:
                 found = _as_text(rows[source.column][entity.row], self._columns.available[source.column])
             else:
                 continue
-            parts.append((found or f"\0{entity.text}").encode("utf-8", "surrogatepass"))
+            parts.append((found or f"\0{entity.value}").encode("utf-8", "surrogatepass"))
         return framed(parts)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from pydantic import Field
 from dbmask.errors import BindError, KeySourceError, MaskError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
-from dbmask.masks.build import FOLDER, build_mask
+from dbmask.masks.build import build_mask
 from dbmask.schema import ColumnType
 from dbmask.text.compile import Compiled, compile_text
 from dbmask.text.config import AiService, HashSource, LabelMasks, Matchers
@@ -71,13 +70,6 @@ class Text(Mask):
         bare = dict.fromkeys(rule.label for rule in self.matchers.rules() if rule.label not in masked)
         if bare:
             raise ValueError(f"no masks for the label {', '.join(bare)} (use `do_nothing` to detect without masking)")
-        object.__setattr__(self, "_folder", FOLDER.get())
-
-    @property
-    def folder(self) -> Path:
-        """The folder that seed files are relative to."""
-        found: Path = getattr(self, "_folder", Path())
-        return found
 
     @property
     def sources(self) -> tuple[HashSource, ...]:
@@ -95,7 +87,7 @@ class Text(Mask):
         if not type_.is_text:
             raise BindError(f"text masks parts of texts, and the column is {type_}", "use fixed, null or hash")
         try:
-            compiled = compile_text(self, columns, keys, self.folder)
+            compiled = compile_text(self, columns, keys)
         except (BindError, KeySourceError):
             raise
         except UsageError as error:  # a package that is not installed

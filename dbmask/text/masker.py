@@ -10,7 +10,7 @@ from typing import Any
 from dbmask.errors import UsageError
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Columns
-from dbmask.masks.build import FOLDER, build_mask
+from dbmask.masks.build import build_mask
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text.compile import compile_text
 from dbmask.text.engine import Outcome
@@ -63,15 +63,11 @@ class TextMasker:
         ai: AiCallable | None = None,
         folder: str | Path = ".",
     ) -> None:
-        token = FOLDER.set(Path(folder))
-        try:
-            mask = build_mask({"mask": "text", **config})
-        finally:
-            FOLDER.reset(token)
+        mask = build_mask({"mask": "text", **config}, folder=str(folder))
         if not isinstance(mask, Text):
             raise UsageError("a text masker needs the parameters of the mask `text`")
         self._columns = _columns_of(mask)
-        compiled = compile_text(mask, self._columns, _ring(key), Path(folder), ai)
+        compiled = compile_text(mask, self._columns, _ring(key), ai)
         self._engine = compiled.engine
         self._inputs = compiled.inputs
         self.warnings = compiled.notes

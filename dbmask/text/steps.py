@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
-from dbmask.errors import PolicyError
 from dbmask.masks.base import Mask
-from dbmask.masks.build import build_mask
+from dbmask.masks.build import INNER_SCHEMA, inner_mask
 
 __all__ = ["Step"]
 
@@ -34,12 +33,8 @@ def _step(value: Any, info: ValidationInfo) -> MaskStep:
         if not isinstance(random, bool):
             raise ValueError("random is true or false")
         value = {k: v for k, v in value.items() if k != "random"}
-    build: Callable[[Any], Mask] = (info.context or {}).get("build", build_mask)
-    try:
-        return MaskStep(build(value), random)
-    except PolicyError as error:
-        raise ValueError("; ".join(str(replace(p, where="")) for p in error.problems)) from None
+    return MaskStep(inner_mask(value, info), random)
 
 
-Step = Annotated[MaskStep, PlainValidator(_step), WithJsonSchema({"$ref": "#/$defs/mask"})]
+Step = Annotated[MaskStep, PlainValidator(_step), WithJsonSchema(INNER_SCHEMA)]
 """The type of one item of ``masks``."""

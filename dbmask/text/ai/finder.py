@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from dbmask.errors import BindError
@@ -75,7 +74,6 @@ def ai_finder(
     service: AiService | None,
     detector: Callable[..., Any] | None,
     keys: KeyRing,
-    folder: Path,
     columns: Columns,
 ) -> tuple[AiFinder, list[str]]:
     """The matcher with what serves it, and notes for the plan. Raises BindError where nothing is there to serve it."""
