@@ -20,6 +20,7 @@ allow, which is but for a few trailers in ten thousand.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,8 @@ def last_digit_only() -> Trailers:
     high, last = t // 10, t % 10
     right = (high[None, :] - np.arange(11)[:, None]) % 11 % 10
     table = high * 10 + (last + right[None, :, :] - right[:, None, :]) % 10
-    return table.astype(np.int16)
+    made: np.ndarray[Any, np.dtype[np.int16]] = table.astype(np.int16)
+    return made
 
 
 def difference(remainder: int | npt.NDArray[np.int64], trailer: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
