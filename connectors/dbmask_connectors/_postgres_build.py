@@ -94,7 +94,8 @@ def _fit_columns(connection: psycopg.Connection[Any], table: TargetTable) -> Non
     from psycopg import sql
 
     name = table_sql(table.name.schema, table.name.name)
-    for column in table.dropped:
+    computed = {c.name for c in table.table.columns if c.generated}
+    for column in sorted(table.dropped, key=lambda c: c not in computed):
         # What reads the column was left out of the structure; where something was not, this fails and nothing is lost.
         drop = sql.SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}")
         connection.execute(drop.format(name, sql.Identifier(column)))

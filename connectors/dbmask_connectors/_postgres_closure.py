@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dbmask.schema import Schema, TableKind, TableName
+from dbmask.schema import Schema, TableName
 
 if TYPE_CHECKING:
     import psycopg
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 __all__ = ["Gone", "gone"]
 
 _DEPENDENCIES = """
-SELECT d.refclassid, d.refobjid, d.refobjsubid, d.classid, d.objid, d.objsubid,
+SELECT d.refclassid::bigint, d.refobjid::bigint, d.refobjsubid, d.classid::bigint, d.objid::bigint, d.objsubid,
        d.classid = 'pg_rewrite'::regclass AS rule
 FROM pg_depend d
 WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S') AND d.refobjid >= 16384
 """
 # Which relation an object is a part of.
 _PARTS = """
-SELECT 'pg_constraint'::regclass::oid::bigint AS class, oid::bigint, conrelid::bigint AS relation FROM pg_constraint WHERE conrelid <> 0
-UNION ALL SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index WHERE indexrelid >= 16384
-UNION ALL SELECT 'pg_trigger'::regclass, oid, tgrelid FROM pg_trigger
-UNION ALL SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
-UNION ALL SELECT 'pg_rewrite'::regclass, oid, ev_class FROM pg_rewrite WHERE oid >= 16384
-UNION ALL SELECT 'pg_policy'::regclass, oid, polrelid FROM pg_policy
-UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxrelid FROM pg_statistic_ext
-UNION ALL SELECT 'pg_type'::regclass, oid, typrelid FROM pg_type WHERE typrelid >= 16384
+SELECT p.class::regclass::oid::bigint, p.part::bigint, p.relation::bigint FROM (
+            SELECT 'pg_constraint' AS class, oid AS part, conrelid AS relation FROM pg_constraint WHERE conrelid <> 0
+  UNION ALL SELECT 'pg_class', indexrelid, indrelid FROM pg_index
+  UNION ALL SELECT 'pg_trigger', oid, tgrelid FROM pg_trigger
+  UNION ALL SELECT 'pg_attrdef', oid, adrelid FROM pg_attrdef
+  UNION ALL SELECT 'pg_rewrite', oid, ev_class FROM pg_rewrite
+  UNION ALL SELECT 'pg_policy', oid, polrelid FROM pg_policy
+  UNION ALL SELECT 'pg_statistic_ext', oid, stxrelid FROM pg_statistic_ext
+  UNION ALL SELECT 'pg_type', oid, typrelid FROM pg_type WHERE typrelid <> 0
+) AS p WHERE p.relation >= 16384
 """
 _RELATIONS = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, 'pg_class'::regclass::oid::bigint
@@ -56,7 +58,6 @@ class Gone:
     objects: set[_Object] = field(default_factory=set)
     silent: set[_Object] = field(default_factory=set)
     tables: list[TableName] = field(default_factory=list)
-    columns: list[tuple[TableName, str]] = field(default_factory=list)
     owned: list[TableName] = field(default_factory=list)
     names: dict[_Object, TableName] = field(default_factory=dict)
 
@@ -130,8 +131,7 @@ class _Closure:
         if edge.rule and self.kinds.get(self._root(thing)) in ("v", "m"):
             thing = self._root(thing)  # a view is its rule
         elif thing[0] == self.catalog and edge.sub:
-            self._column_gone(thing, edge.sub, whole)
-            return
+            return  # a generated column: the structure asks for it by name
         elif self.kinds.get(thing) == "S" and self._used_elsewhere(thing, from_):
             self.found.owned.append(self.found.names[thing])
             return
@@ -142,14 +142,6 @@ class _Closure:
 
     def _is_wanted(self, thing: _Object) -> bool:
         return self.kinds.get(thing) in ("r", "p") and self.found.names[thing] in self.wanted
-
-    def _column_gone(self, thing: _Object, number: int, whole: set[_Object]) -> None:
-        name = self.found.names.get(thing)
-        table = self.schema.tables.get(name) if name else None
-        if name is None or table is None or thing in whole or table.kind is TableKind.PARTITION:
-            return
-        column = next((c for (r, c), n in self.numbers.items() if r == thing[1] and n == number), "")
-        self.found.columns.append((name, column))
 
     def _used_elsewhere(self, sequence: _Object, owner: _Object) -> bool:
         """Whether the default of a column that stays draws on this sequence."""

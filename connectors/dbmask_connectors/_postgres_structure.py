@@ -95,15 +95,19 @@ def _require_standing(schema: Schema, lost: Gone, dropped: dict[TableName, tuple
         raise UsageError(
             f"{name} cannot be cloned without a table that the policy skips: skip both, or make that one empty"
         )
-    for name, column in lost.columns:
-        if column not in dropped.get(name, ()):
-            raise UsageError(
-                f"{name}.{column} is computed from a column that the policy drops: drop both, or mask that one"
-            )
     for name, columns in dropped.items():
         table = schema.tables.get(name)
+        if table is None:
+            continue
+        for made in table.columns:
+            read = set(made.generated_from).intersection(columns)
+            if read and made.name not in columns:
+                raise UsageError(
+                    f"{name}.{made.name} is computed from {', '.join(sorted(read))}, which the policy drops: "
+                    "drop both, or mask what it is computed from"
+                )
         for column in columns:
-            if table is not None and column in table.partition_key:
+            if column in table.partition_key:
                 raise UsageError(f"{name}.{column} is in the key of its partitions and cannot be dropped: mask it")
 
 

@@ -75,7 +75,8 @@ def is_empty(connection: psycopg.Connection[Any]) -> bool:
                                     WHERE d.classid = '{0}'::regclass AND d.objid = o.oid AND d.deptype = 'e'))
     """
     parts = [own.format(c, s) for c, s in (("pg_class", "relnamespace"), ("pg_proc", "pronamespace"))]
-    parts.append(own.format("pg_type", "typnamespace"))
+    # An extension's array types hang on its types, not on itself.
+    parts.append(own.format("pg_type", "typnamespace AND o.typcategory <> 'A'"))
     row = connection.execute(f"SELECT {' AND '.join(parts)}".encode()).fetchone()
     return bool(row and row[0])
 

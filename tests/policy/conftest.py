@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
+from pydantic import AliasChoices, Field
 
 from dbmask import registry
+from dbmask.errors import PolicyError, Problem
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Columns, Mask, ValueMask
 from dbmask.masks.build import FileName, InnerMask, build_mask
@@ -104,10 +106,42 @@ class Checked(ValueMask):
         return build_mask("keep").bind(columns, keys)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listed(ValueMask):
+    """A mask whose parameters have other names too."""
+
+    name: ClassVar[str] = "listed"
+    aliases: ClassVar[tuple[str, ...]] = ("from_list",)
+
+    file: Annotated[FileName, Field(validation_alias=AliasChoices("file", "seed_file"))]
+    column: Annotated[str | None, Field(validation_alias=AliasChoices("column", "seed_column"))] = None
+
+    def bind(self, columns: Columns, keys: KeyRing) -> Bound:
+        """Stand where the mask that it stands in for would stand."""
+        return build_mask("keep").bind(columns, keys)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Odd(ValueMask):
+    """A mask of somebody else's, which says where it does not like itself."""
+
+    name: ClassVar[str] = "odd"
+
+    at: str
+    listed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        raise PolicyError([Problem(self.at, "is odd")])
+
+    def bind(self, columns: Columns, keys: KeyRing) -> Bound:
+        """Stand where the mask that it stands in for would stand."""
+        return build_mask("keep").bind(columns, keys)
+
+
 @pytest.fixture
 def more_masks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The masks above, among those that are installed."""
-    classes = {**registry.mask_classes(), **{c.name: c for c in (Text, Group, Composite, Checked)}}
+    classes = {**registry.mask_classes(), **{c.name: c for c in (Text, Group, Composite, Checked, Listed, Odd)}}
     monkeypatch.setattr(registry, "mask_classes", lambda: classes)
     monkeypatch.setattr("dbmask.policy.jsonschema.mask_classes", lambda: classes)
     registry._by_any_name.cache_clear()
