@@ -30,7 +30,17 @@ _KINDS = {"PRIMARY": "primary", "UNIQUE": "unique", "KEY": "key", "FULLTEXT": "f
 _AFTER_TYPE = frozenset(
     {
         *("NOT", "NULL", "DEFAULT", "COMMENT", "AUTO_INCREMENT", "GENERATED", "AS", "CHECK", "INVISIBLE", "ON", "WITH"),
-        *("WITHOUT", "REF_SYSTEM_ID", "COMPRESSED", "CHARACTER", "CHARSET", "COLLATE", "VIRTUAL", "PERSISTENT", "STORED"),
+        *(
+            "WITHOUT",
+            "REF_SYSTEM_ID",
+            "COMPRESSED",
+            "CHARACTER",
+            "CHARSET",
+            "COLLATE",
+            "VIRTUAL",
+            "PERSISTENT",
+            "STORED",
+        ),
     }
 )
 
