@@ -135,7 +135,10 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``default`` is SQL text; ``identity`` is "always", "by default" or "auto" (AUTO_INCREMENT, rowid)."""
+    """One column. ``default`` is SQL text; ``identity`` is "always", "by default" or "auto" (AUTO_INCREMENT, rowid).
+
+    ``filled`` says that a trigger sets it when a row is inserted.
+    """
 
     name: str
     type: ColumnType
@@ -145,6 +148,7 @@ class Column:
     generated_from: tuple[str, ...] = ()
     identity: str | None = None
     comment: str | None = None
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,12 +195,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger; ``function`` is what it calls, ``sql`` its definition, ``timing`` before, after or instead."""
+    """A trigger; ``function`` is what it calls, ``sql`` its definition, ``timing`` before insert, before or other.
+
+    ``fills`` are the columns that it sets, ``reads`` those that it looks at, as far as its source shows them.
+    """
 
     name: str
     sql: str = ""
     timing: str = ""
     function: str = ""
+    fills: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 class TableKind(StrEnum):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from dbmask.schema import Column, ForeignKey, Kind, Schema, Sequence, TableName
 from dbmask.spi import Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_schema import MAIN, sequence_of
-from dbmask_connectors._duckdb_session import connect, literal, quoted
+from dbmask_connectors._duckdb_session import connect, literal
 from dbmask_connectors._foreign import (
     full,
     kept,
@@ -116,6 +117,10 @@ class _Foreign:
                 text += f" DEFAULT {default}"
             else:
                 self.lost.append(f"the default of {target.name}.{quoted(column.name)}: in another database's words")
+        if target.rows and column.name not in target.columns:
+            # A trigger of the source filled it; nothing does here.
+            self.lost.append(f"the values of {target.name}.{quoted(column.name)}: a trigger made them")
+            return text
         return text if column.nullable else f"{text} NOT NULL"
 
     def _translated(self, expression: str) -> str | None:

@@ -19,9 +19,20 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from sqlglot import exp
 
-__all__ = ["KEYS", "DuckDBReader", "connect", "hold_keys", "literal", "position_of", "quoted", "rendered", "translated"]
+__all__ = [
+    "DOES_NOT_FIT",
+    "KEYS",
+    "DuckDBReader",
+    "connect",
+    "hold_keys",
+    "literal",
+    "position_of",
+    "rendered",
+    "translated",
+]
 
 KEYS = "dbmask_keys"
+DOES_NOT_FIT = "a value does not fit the type of its column"
 _QUIET = {
     # Nothing is fetched from the network, whatever a query or a view asks for.
     "autoinstall_known_extensions": "false",
@@ -34,11 +45,6 @@ _QUIET = {
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: [^\n]*\Z")
 _MISSING = re.compile(r"(Table|View|Schema|Index|Sequence|Type) with name \S+ does not exist!")
 _COLUMN = re.compile(r'(Referenced column "[^"\n]*" not found)')
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
@@ -72,7 +78,7 @@ def _said(error: Exception) -> str:
     if kind == "Constraint":
         return _constraint(text)
     if kind in ("Conversion", "OutOfRange", "InvalidTypeError", "TypeMismatch"):
-        return "a value does not fit the type of its column"
+        return DOES_NOT_FIT
     if kind == "OutOfMemory":
         disk = "disk space" in text or "max_temp_directory_size" in text
         return (
@@ -89,6 +95,8 @@ def _said(error: Exception) -> str:
     ):
         if phrase in text:
             return said
+    if kind == "IO":
+        return "the disk could not be read or written"
     found = _MISSING.search(text) or _COLUMN.search(text)
     return found[0] if found else f"DuckDB refused the statement ({kind})"
 

@@ -16,7 +16,9 @@ from uuid import UUID
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch
-from dbmask_connectors._duckdb_session import quoted, translated
+from dbmask_connectors._array_text import from_array_text
+from dbmask_connectors._ddl_parse import quoted
+from dbmask_connectors._duckdb_session import DOES_NOT_FIT, translated
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,24 +36,41 @@ class DuckDBSink:
     def __init__(
         self, db: DuckDBPyConnection, where: str, table: str, columns: Sequence[str], types: Sequence[str]
     ) -> None:
-        self._db, self._where, self._types = db, where, types
+        self._db, self._where, self._columns, self._types = db, where, columns, types
         self._into = f"INSERT INTO {table} ({', '.join(quoted(c) for c in columns)}) SELECT "
 
     def write(self, batch: Batch) -> None:
         """Append a batch. Raises ConnectorError."""
         if not batch or not batch[0]:
             return
-        made = [encoded(values) for values in batch]
+        made = [encoded(_lists(v) if t.endswith("[]") else v) for v, t in zip(batch, self._types, strict=True)]
         shown = [
             f"CAST(CAST(c{i} AS JSON) AS {type_})" if as_json and type_ != "VARCHAR" else f"c{i}"
             for i, ((_, as_json), type_) in enumerate(zip(made, self._types, strict=True))
         ]
+        import duckdb
+
+        values = {f"c{i}": array for i, (array, _) in enumerate(made)}
         with translated(self._where):
-            self._db.register(_BATCH, {f"c{i}": values for i, (values, _) in enumerate(made)})
             try:
+                self._db.register(_BATCH, values)
                 self._db.execute(f"{self._into}{', '.join(shown)} FROM {_BATCH}")
-            finally:
                 self._db.unregister(_BATCH)
+            except (duckdb.ConversionException, duckdb.OutOfRangeException):
+                raise ConnectorError(f"{self._where}{self._culprit(values, shown)}: {DOES_NOT_FIT}") from None
+
+    def _culprit(self, values: dict[str, Any], shown: list[str]) -> str:
+        """The column whose value DuckDB could not take, with a dot before it; DuckDB itself does not say."""
+        import duckdb
+
+        with self._db.cursor() as other:
+            other.register(_BATCH, values)
+            for name, type_, value in zip(self._columns, self._types, shown, strict=True):
+                try:
+                    other.execute(f"SELECT max(CAST({value} AS {type_})::VARCHAR) FROM {_BATCH}").fetchall()  # noqa: S608 - our own names
+                except duckdb.Error:
+                    return f".{quoted(name)}"
+        return ""
 
 
 def encoded(values: list[Any]) -> tuple[Any, bool]:
@@ -77,6 +96,11 @@ def encoded(values: list[Any]) -> tuple[Any, bool]:
     if kind in (list, tuple, dict):
         return _objects([None if v is None else _json(v) for v in values]), True
     return _objects([None if v is None else _text(v) for v in values]), False
+
+
+def _lists(values: list[Any]) -> list[Any]:
+    """Values of a list column: PostgreSQL's arrays come as its text."""
+    return [from_array_text(v) if isinstance(v, str) and v[:1] in "{[" and "{" in v else v for v in values]
 
 
 def _objects(values: list[Any]) -> Any:

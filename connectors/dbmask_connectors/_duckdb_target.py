@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
 from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_checks import broken_rows, sequence_statements
 from dbmask_connectors._duckdb_foreign import foreign_structure, placed
 from dbmask_connectors._duckdb_schema import MARKER
-from dbmask_connectors._duckdb_session import DuckDBReader, connect, hold_keys, literal, quoted, rendered, translated
+from dbmask_connectors._duckdb_session import DuckDBReader, connect, hold_keys, literal, rendered, translated
 from dbmask_connectors._duckdb_sink import DuckDBSink
 from dbmask_connectors._duckdb_source import DuckDBSource
 from dbmask_connectors._duckdb_stage import Stage, own_keys

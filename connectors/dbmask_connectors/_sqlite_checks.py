@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from dbmask.schema import ForeignKey, TableName
 from dbmask.spi import Structure
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._sqlite_foreign import local_name
-from dbmask_connectors._sqlite_session import quoted
+from dbmask_connectors._sqlite_session import Session
 
 __all__ = ["broken_rows"]
 
 
-def broken_rows(db: sqlite3.Connection, structure: Structure) -> dict[str, int]:
+def broken_rows(db: Session, structure: Structure) -> dict[str, int]:
     """Rows without a parent by "table.key", for each key whose parent is in the replica."""
 
     def local(name: TableName) -> str:
@@ -29,7 +28,7 @@ def broken_rows(db: sqlite3.Connection, structure: Structure) -> dict[str, int]:
     return found
 
 
-def _count(db: sqlite3.Connection, ends: tuple[str, str], key: ForeignKey) -> int:
+def _count(db: Session, ends: tuple[str, str], key: ForeignKey) -> int:
     pairs = list(zip(key.columns, key.ref_columns, strict=True))
     known = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c, _ in pairs)
     # The parent's column stands first: its collation and affinity are what SQLite compares a foreign key by.

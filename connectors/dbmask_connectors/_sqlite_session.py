@@ -7,9 +7,10 @@ import operator
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from dbmask.errors import ConnectorError
@@ -21,10 +22,9 @@ from dbmask_sql.sqlite_functions import register
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ReplicaReader", "SQLiteReader", "attachable", "connect", "quoted", "rendered", "translated"]
+__all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "rendered", "translated"]
 
-_TICKS = 200_000
-"""Steps of SQLite's machine between two looks at Ctrl-C: some milliseconds."""
+T = TypeVar("T")
 
 # What SQLite says with names alone. Everything else may quote a value or a literal, and is told by its class only.
 _NAMES_ONLY = re.compile(
@@ -43,11 +43,6 @@ _HINTS = {
 }
 
 
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def attachable(path: Path, mode: str) -> str:
     """The URI of a file; ``mode`` is ro, rw, or rwc, which alone creates one."""
     uri = f"file:{quote(str(path))}?mode={mode}"
@@ -62,7 +57,6 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     with translated(str(path)):
         made = sqlite3.connect(attachable(path, mode), uri=True, isolation_level=None, check_same_thread=False)
     made.text_factory = operator.methodcaller("decode", "utf-8", "surrogateescape")
-    made.set_progress_handler(lambda: 0, _TICKS)  # lets Python see signals within a long statement
     with translated(str(path)):
         try:
             made.execute("PRAGMA schema_version").fetchone()
@@ -70,6 +64,37 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
             made.close()
             raise
     return made
+
+
+class Session:
+    """A connection whose statements run on a thread of their own.
+
+    Python sees Ctrl-C between its own instructions only: not within a long statement, and within a registered function it
+    would be taken for that function's failure. Here it reaches the thread that waits, which ends the statement.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dbmask-sqlite")
+
+    def run(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call something that works with the connection, and wait for it."""
+        future = self._thread.submit(call, *arguments)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self.db.interrupt()
+            wait([future])
+            raise
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        return self.run(self.db.execute, sql, parameters)
+
+    def close(self) -> None:
+        """End the thread and close the connection."""
+        self._thread.shutdown()
+        self.db.close()
 
 
 @contextlib.contextmanager
@@ -107,12 +132,12 @@ def rendered(query: exp.Expression) -> str:
 class SQLiteReader:
     """Queries over one connection, within the transaction that it holds."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, position: str = "") -> None:
-        self.connection = connection
+    def __init__(self, session: Session, path: Path, position: str = "") -> None:
+        self.session = session
         self.path = path
         self.pads: dict[str, tuple[bytes, bytes]] = {}
         self._position = position
-        register(connection, self.pads)
+        register(session.db, self.pads)
 
     @property
     def position(self) -> str:
@@ -126,10 +151,10 @@ class SQLiteReader:
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
-        with translated(str(self.path)), contextlib.closing(self.connection.cursor()) as cursor:
-            cursor.execute(sql)
-            size = BatchSize(batch_rows)
-            while rows := cursor.fetchmany(size.rows):
+        size = BatchSize(batch_rows)
+        with translated(str(self.path)), contextlib.closing(self.session.db.cursor()) as cursor:
+            self.session.run(cursor.execute, sql)
+            while rows := self.session.run(cursor.fetchmany, size.rows):
                 size.saw(rows)
                 yield _columns(rows)
 
@@ -145,7 +170,7 @@ class ReplicaReader(SQLiteReader):
         """The query as text, its tables by the names that they have here."""
         from sqlglot import exp
 
-        listed = self.connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        listed = self.session.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
         there = {name for (name,) in listed}
         made = query.copy()
         for table in made.find_all(exp.Table):

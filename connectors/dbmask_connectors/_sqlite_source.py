@@ -12,7 +12,7 @@ from dbmask.schema import Schema, TableName
 from dbmask.spi import Capabilities, Structure, TargetTable
 from dbmask_connectors._files import file_identity, source_path
 from dbmask_connectors._sqlite_schema import read_schema
-from dbmask_connectors._sqlite_session import SQLiteReader, connect, translated
+from dbmask_connectors._sqlite_session import Session, SQLiteReader, connect, translated
 from dbmask_connectors._sqlite_structure import own_structure
 
 __all__ = ["SQLiteSource", "Snapshot"]
@@ -21,12 +21,12 @@ __all__ = ["SQLiteSource", "Snapshot"]
 class Snapshot(SQLiteReader):
     """One read transaction, and a second connection that tells whether anyone has written since."""
 
-    def __init__(self, connection: sqlite3.Connection, witness: sqlite3.Connection, path: Path) -> None:
-        super().__init__(connection, path, _position(connection, path))
+    def __init__(self, session: Session, witness: sqlite3.Connection, path: Path) -> None:
+        super().__init__(session, path, _position(session.db, path))
         self._witness = witness
         self._version = _data_version(witness)
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a transaction begins with its first read
+        session.execute("BEGIN")
+        session.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a transaction begins with its first read
 
     def still_latest(self) -> bool:
         """Whether a transaction that began just now sees what this one sees."""
@@ -85,10 +85,10 @@ class SQLiteSource:
     def snapshot(self) -> Iterator[Snapshot]:
         """One read transaction on a connection of its own."""
         with contextlib.ExitStack() as stack:
-            db = stack.enter_context(contextlib.closing(connect(self.path, "ro")))
+            session = stack.enter_context(contextlib.closing(Session(connect(self.path, "ro"))))
             witness = stack.enter_context(contextlib.closing(connect(self.path, "ro")))
             with translated(str(self.path)):
-                made = Snapshot(db, witness, self.path)
+                made = Snapshot(session, witness, self.path)
             yield made
 
     def close(self) -> None:

@@ -13,22 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.schema import Kind
-from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
+from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
 from dbmask_connectors._sqlite_schema import MAIN, MARKER
-from dbmask_connectors._sqlite_session import ReplicaReader, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, rendered, translated
+from dbmask_connectors._sqlite_sink import SQLiteSink
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
-from dbmask_connectors._sqlite_values import storable
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = ["SQLiteTarget"]
 
-_SOURCE = "dbmask_source"
+_PATIENCE = 5_000
+"""Milliseconds to wait for those who have the old replica open."""
 _FAST = (
     # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
     # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
@@ -48,7 +50,7 @@ class SQLiteTarget:
         self.path = path
         self._capabilities = capabilities
         self._building = Building(path)
-        self._db: sqlite3.Connection | None = None
+        self._session: Session | None = None
         self._post: tuple[str, ...] = ()
         self._default_schema = MAIN
         self._attached: Snapshot | None = None
@@ -79,14 +81,14 @@ class SQLiteTarget:
     def begin(self) -> None:
         """Make the file that the replica is built in. Raises ConnectorError."""
         path = self._building.start()
-        self._db = connect(path, "rwc")
-        self._reading = ReplicaReader(self._db, self.path)
+        self._session = Session(connect(path, "rwc"))
+        self._reading = ReplicaReader(self._session, self.path)
 
     @property
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
+    def _open(self) -> Session:
+        if self._session is None:
             raise ConnectorError(f"{self.path}: nothing is being built")
-        return self._db
+        return self._session
 
     def create(self, structure: Structure) -> tuple[str, ...]:
         """Create the tables; return what could not arrive from another kind of database. Raises ConnectorError."""
@@ -119,11 +121,13 @@ class SQLiteTarget:
         if self._attached is not reader and not self._attach(source, reader):
             return None
         self._reading.use_keys(reader.pads)
-        select = rendered(_of_source(query))
+        total = 0
         with translated(str(table.name)):
-            count = db.execute(f"INSERT INTO {self._into(table)} {select}").rowcount
-        progress(count)
-        return count
+            for part in slices(db, table.table, query):
+                count = db.execute(f"INSERT INTO {self._into(table)} {rendered(of_source(part))}").rowcount
+                progress(count)
+                total += count
+        return total
 
     def _attach(self, source: SQLiteSource, reader: Snapshot) -> bool:
         """Open the source beside the replica and begin the one transaction; False where it would see other rows than the reader."""
@@ -131,10 +135,10 @@ class SQLiteTarget:
         with translated(str(source.path)):
             if self._refused is reader or self._attached is not None:
                 return False
-            db.execute(f"ATTACH ? AS {_SOURCE}", (attachable(source.path, "ro"),))
-            if not db.in_transaction:
+            db.execute(f"ATTACH ? AS {ATTACHED}", (attachable(source.path, "ro"),))
+            if not db.db.in_transaction:
                 db.execute("BEGIN")
-            db.execute(f"PRAGMA {_SOURCE}.schema_version").fetchone()  # its first read begins the snapshot
+            db.execute(f"PRAGMA {ATTACHED}.schema_version").fetchone()  # its first read begins the snapshot
             if reader.still_latest():
                 self._attached = reader
                 return True
@@ -142,13 +146,13 @@ class SQLiteTarget:
             return False
 
     @contextlib.contextmanager
-    def sink(self, table: TargetTable) -> Iterator[_Sink]:
+    def sink(self, table: TargetTable) -> Iterator[SQLiteSink]:
         """Insert batches within the transaction of the run."""
         db = self._open
         with translated(str(table.name)):
-            if not db.in_transaction:
+            if not db.db.in_transaction:
                 db.execute("BEGIN")
-        yield _Sink(db, str(table.name), self._into(table), [_is_wide(table, c) for c in table.columns])
+        yield SQLiteSink(db, table, self._into(table))
 
     def _into(self, table: TargetTable) -> str:
         name = quoted(local_name(table.name, self._default_schema))
@@ -158,10 +162,10 @@ class SQLiteTarget:
         """Commit the rows; then indexes, views, triggers and statistics. AUTOINCREMENT has followed the keys. Raises ConnectorError."""
         db = self._open
         with translated("the structure of the replica"):
-            if db.in_transaction:
+            if db.db.in_transaction:
                 db.execute("COMMIT")
             if self._attached or self._refused:
-                db.execute(f"DETACH {_SOURCE}")
+                db.execute(f"DETACH {ATTACHED}")
                 self._attached = self._refused = None
             progress("indexes, views and triggers")
             db.execute("BEGIN")
@@ -170,26 +174,24 @@ class SQLiteTarget:
             db.execute("COMMIT")
             progress("statistics")
             db.execute("ANALYZE")
-            _mark(db)
+            _mark(db.db)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key. Raises ConnectorError."""
         with self.reader() as reading, translated("foreign keys"):
-            return broken_rows(reading.connection, structure)
+            return broken_rows(reading.session, structure)
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[ReplicaReader]:
         """Read the replica: the file being built, or the published one."""
-        if self._db is not None:
+        if self._session is not None:
             yield self._reading
             return
-        with contextlib.closing(connect(source_path(self.path), "ro")) as db:
-            yield ReplicaReader(db, self.path)
+        with contextlib.closing(Session(connect(source_path(self.path), "ro"))) as session:
+            yield ReplicaReader(session, self.path)
 
     def publish(self) -> None:
         """Close the file and move it into place. Raises ConnectorError."""
-        if self._db is None:
-            raise ConnectorError(f"{self.path}: nothing is being built")
         self._disconnect()
         _settle(self.path)
         self._building.publish()
@@ -200,28 +202,13 @@ class SQLiteTarget:
         self._building.remove()
 
     def _disconnect(self) -> None:
-        if self._db is not None:
-            self._db.close()
-        self._db = self._attached = self._refused = None
+        if self._session is not None:
+            self._session.close()
+        self._session = self._attached = self._refused = None
 
     def close(self) -> None:
         """Close; what was not published is removed."""
         self.abort()
-
-
-def _of_source(query: exp.Expression) -> exp.Expression:
-    """The query with its tables read from the attached file."""
-    from sqlglot import exp
-
-    made = query.copy()
-    ctes = {cte.alias for cte in made.find_all(exp.CTE)}
-    for table in made.find_all(exp.Table):
-        if table.db in ("", "main") and not (table.db == "" and table.name in ctes):
-            table.set("db", exp.to_identifier(_SOURCE, quoted=True))
-    for column in made.find_all(exp.Column):
-        if column.text("db") == "main":
-            column.set("db", exp.to_identifier(_SOURCE, quoted=True))
-    return made
 
 
 def _is_marked(db: sqlite3.Connection) -> bool:
@@ -253,7 +240,7 @@ def _settle(path: Path) -> None:
         return
     try:
         with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
-            db.execute("PRAGMA busy_timeout = 5000")
+            db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             db.execute("PRAGMA main.journal_mode = DELETE")
     except ConnectorError:
         if beside[0].exists() and beside[0].stat().st_size:
@@ -262,26 +249,3 @@ def _settle(path: Path) -> None:
             ) from None
     for left in beside:
         left.unlink(missing_ok=True)
-
-
-def _is_wide(table: TargetTable, name: str) -> bool:
-    column = table.table.column(name)
-    type_ = table.types.get(name) or (column.type if column else None)
-    return type_ is not None and type_.kind is Kind.INTEGER and (type_.bits or 64) > 64
-
-
-class _Sink:
-    """Batches into one table."""
-
-    def __init__(self, db: sqlite3.Connection, where: str, into: str, wide: list[bool]) -> None:
-        self._db, self._where, self._wide = db, where, wide
-        self._insert = f"INSERT INTO {into} VALUES ({', '.join('?' * len(wide))})"  # noqa: S608 - quoted names
-
-    def write(self, batch: Batch) -> None:
-        """Append a batch. Raises ConnectorError."""
-        columns = [storable(values, wide) for values, wide in zip(batch, self._wide, strict=True)]
-        with translated(self._where):
-            try:
-                self._db.executemany(self._insert, zip(*columns, strict=True))
-            except UnicodeEncodeError:
-                raise ConnectorError(f"{self._where}: a text holds what UTF-8 cannot say") from None

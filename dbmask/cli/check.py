@@ -28,12 +28,14 @@ def command(policy: str, source: str, accept: bool) -> None:
     lock = Lock.beside(loaded.path)
     if accept:
         kept = kept_columns(resolve(loaded, schema, Lock()))
-        lock.accepting(kept).write()
-        lock = Lock.beside(loaded.path)
+        lock = lock.accepting(kept, loaded.digest)
+        lock.write()
         click.echo(f"{lock.path}: {len(kept)} tables recorded", err=True)
     found = resolve(loaded, schema, lock)
     for warning in found.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    if lock.digest and lock.digest != loaded.digest:
+        click.echo(f"The policy has changed since {lock.path} was written", err=True)
     if found.drift or found.problems:
         raise CheckFailed("\n".join(str(p) for p in (*found.drift, *found.problems)))
     unrecorded = [n for n in kept_columns(found) if lock.columns(n) is None]

@@ -17,6 +17,7 @@ from dbmask.errors import CheckFailed, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, pads_for, plan_source, reading
 from dbmask.policy.lock import Lock
+from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableKind, TableName
@@ -100,10 +101,10 @@ def clone(
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
     """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
-    kept = {t.name: [c.column.name for c in t.columns] for t in plan if t.mode is TableMode.KEEP}
     lock = Lock.beside(policy.path)
+    kept = kept_columns(resolve(policy, plan.schema, lock))
     if any(lock.columns(name) is None for name in kept):
-        lock.recording(kept).write()
+        lock.recording(kept, policy.digest).write()
 
 
 def _build(run: _Run) -> tuple[str, tuple[str, ...]]:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import PlainValidator, TypeAdapter, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, PlainValidator, TypeAdapter, ValidationInfo, WithJsonSchema
 
 from dbmask.errors import PolicyError, Problem
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
-__all__ = ["InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
+__all__ = ["INNER_SCHEMA", "NAME_KEYS", "FileName", "InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
 
 Spec = str | Mapping[str, Any]
-_NAME_KEYS = ("mask", "strategy", "type")
+NAME_KEYS = ("mask", "strategy", "type")
+"""The keys under which a spec names its mask, the first one that is there."""
+
+
+class _InnerError(ValueError):
+    """What is wrong with an inner mask, on its way through pydantic."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("inner mask")
+        self.problems = problems
 
 
 def _inner(value: Any, info: ValidationInfo) -> Mask:
@@ -30,11 +40,22 @@ def _inner(value: Any, info: ValidationInfo) -> Mask:
     try:
         return build(value)
     except PolicyError as error:
-        raise ValueError("; ".join(f"{p.where}: {p.what}" for p in error.problems)) from None
+        raise _InnerError(error.problems) from None
 
 
-InnerMask = Annotated[Mask, PlainValidator(_inner), WithJsonSchema({"$ref": "#/$defs/mask"})]
+def _found(value: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder", "")
+    return value if not folder or value.startswith(("builtin:", "~")) else str(Path(folder) / value)
+
+
+INNER_SCHEMA = {"title": "mask", "description": "A mask, by its name or with parameters."}
+"""How a mask's JSON Schema says that a mask stands here; pydantic follows no reference out of a schema of its own."""
+
+InnerMask = Annotated[Mask, PlainValidator(_inner), WithJsonSchema(INNER_SCHEMA)]
 """The type of a parameter that is itself a mask; composite masks use it and import no other mask."""
+
+FileName = Annotated[str, AfterValidator(_found)]
+"""The type of a parameter that names a file: relative to the folder of the policy; ``builtin:NAME`` stays as it is."""
 
 
 @cache
@@ -48,16 +69,17 @@ def normalize(spec: Spec) -> tuple[str, dict[str, Any]]:
     if isinstance(spec, str):
         return spec, {}
     if isinstance(spec, Mapping):
-        named = [k for k in _NAME_KEYS if k in spec]
+        named = [k for k in NAME_KEYS if k in spec]
         if named and isinstance(spec[named[0]], str):
             return spec[named[0]], {k: v for k, v in spec.items() if k != named[0]}
     raise PolicyError([Problem("", "a mask is a name, or a mapping with `mask:` and its parameters")])
 
 
-def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None) -> Mask:
+def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None, folder: str = "") -> Mask:
     """The mask that ``spec`` describes; ``build`` makes inner masks (the policy's knows classes).
 
-    Raises PolicyError with every wrong name, parameter and value; ``where`` is the parameter's path within the spec.
+    ``folder`` is what names of files are relative to (the working directory where empty). Raises PolicyError with
+    every wrong name, parameter and value; ``where`` is the parameter's path within the spec.
     """
     name, params = normalize(spec)
     cls = mask_class(name)
@@ -68,15 +90,13 @@ def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None) -> Mask:
     except (TypeError, ValueError):
         raise PolicyError([Problem("", f"a parameter of {name} is not plain data")]) from None
     try:
-        return adapter(cls).validate_json(text, context={"build": build or build_mask})
+        return adapter(cls).validate_json(text, context={"build": build or build_mask, "folder": folder})
     except pydantic.ValidationError as error:
-        raise PolicyError(
-            [_problem(name, cls, e) for e in error.errors(include_url=False, include_context=False)]
-        ) from None
+        raise PolicyError(list(_problems(cls, params, error))) from None
 
 
 def _where(spec: Spec) -> str:
-    return "" if isinstance(spec, str) else next(k for k in _NAME_KEYS if k in spec)
+    return "" if isinstance(spec, str) else next(k for k in NAME_KEYS if k in spec)
 
 
 def _plain(value: Any) -> Any:
@@ -87,16 +107,60 @@ def _plain(value: Any) -> Any:
     raise TypeError
 
 
-def _problem(name: str, cls: type[Mask], error: Any) -> Problem:
-    path = ".".join(str(p) for p in error["loc"])
-    message: str = error["msg"].removeprefix("Value error, ")
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        legal = [f for f in cls.__dataclass_fields__]
-        return Problem(path, f"{name} has no parameter {path!r}", nearest(path, legal))
-    if error["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        return Problem("", f"{name} needs the parameter {path!r}")
-    subject = f"{name}: {path}" if path else name
-    return Problem(path, f"{subject}: {message[0].lower()}{message[1:]}")
+def _problems(cls: type[Mask], params: Mapping[str, Any], error: pydantic.ValidationError) -> Iterator[Problem]:
+    unions: dict[str, list[str]] = {}
+    for entry in error.errors(include_url=False):
+        inner = entry.get("ctx", {}).get("error")
+        loc = _known(params, entry["loc"])
+        where = ".".join(map(str, loc))
+        if isinstance(inner, _InnerError):
+            for problem in inner.problems:
+                yield Problem(".".join(filter(None, (where, problem.where))), problem.what, problem.hint)
+        elif entry["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            legal = _legal(adapter(cls).json_schema(), loc[:-1])
+            yield Problem(where, f"{cls.name} has no parameter {where!r}", nearest(str(loc[-1]), legal))
+        elif entry["type"].startswith("missing"):
+            wanted = ".".join(map(str, entry["loc"]))
+            yield Problem(where, f"{cls.name} needs the parameter {wanted!r}")
+        else:
+            message: str = entry["msg"].removeprefix("Value error, ")
+            unions.setdefault(where, []).append(message[0].lower() + message[1:])
+    for where, messages in unions.items():  # one message for each member of a union of types
+        subject = f"{cls.name}: {where}" if where else cls.name
+        yield Problem(where, f"{subject}: {', or '.join(dict.fromkeys(messages))}")
+
+
+def _known(params: Any, loc: Sequence[int | str]) -> tuple[int | str, ...]:
+    """The part of pydantic's location that leads through the data; it also names members of unions."""
+    known: tuple[int | str, ...] = ()
+    for step in loc:
+        try:
+            params = params[step]
+        except (LookupError, TypeError):
+            continue
+        known = (*known, step)
+    return known
+
+
+def _legal(schema: dict[str, Any], loc: Sequence[int | str]) -> list[str]:
+    """The parameters that a mask's JSON Schema knows at a place."""
+    at = _variants(schema, schema)
+    for step in loc:
+        below: list[Any] = []
+        for one in at:
+            more = one.get("items") if isinstance(step, int) else one.get("properties", {}).get(step)
+            below += _variants(schema, more or one.get("additionalProperties"))
+        at = below
+    return sorted({name for one in at for name in one.get("properties", {})})
+
+
+def _variants(schema: dict[str, Any], part: Any) -> list[dict[str, Any]]:
+    """A part of a schema with references followed, one for each member of a union."""
+    if not isinstance(part, dict):
+        return []
+    if "$ref" in part:
+        return _variants(schema, schema.get("$defs", {}).get(part["$ref"].rpartition("/")[2]))
+    return [part, *(v for one in part.get("anyOf", []) for v in _variants(schema, one))]
 
 
 def example_keys() -> KeyRing:

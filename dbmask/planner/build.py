@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dbmask.errors import Problem
 from dbmask.keys import KeyRing
 from dbmask.planner.binding import TableBinder
-from dbmask.planner.checks import check_dropped, check_keys, check_references
+from dbmask.planner.checks import check_dropped, check_filled, check_keys, check_references
 from dbmask.planner.model import Plan, Profile, TablePlan
 from dbmask.policy.match import resolve
 from dbmask.policy.model import Policy
@@ -42,6 +42,7 @@ def build_plan(
     for name, plan in plans.items():
         problems += check_keys(plan)
         problems += check_dropped(plan)
+        problems += check_filled(plan)
         problems += check_references(plan, resolution.tables[name], plans)
     problems += [Problem(str(name), f"cannot be read: {why}") for name, why in (unreadable or {}).items()]
     warnings = list(resolution.warnings)

@@ -10,7 +10,7 @@ from dbmask.planner.model import RunsIn, TablePlan, Unit
 from dbmask.policy.match import ResolvedTable
 from dbmask.schema import Column, Kind, Table, TableName, Unique
 
-__all__ = ["check_dropped", "check_keys", "check_references", "expected_collisions"]
+__all__ = ["check_dropped", "check_filled", "check_keys", "check_references", "expected_collisions"]
 
 
 def expected_collisions(rows: int, outcomes: int) -> float:
@@ -107,6 +107,23 @@ def check_references(
                 f"foreign key {key.name or '(unnamed)'} refers to {key.ref_table}, which is `{target.mode.value}`",
                 f"clone {key.ref_table} too, or skip {plan.name}",
             )
+
+
+def check_filled(plan: TablePlan) -> Iterator[Problem]:
+    """Columns kept although a trigger fills them from masked ones: they would carry the raw values into the replica."""
+    columns = {c.column.name: c for c in plan.columns}
+    changed = {c.column.name for c in plan.columns if c.masked and c.runs_in is not RunsIn.NOWHERE}
+    for trigger in plan.table.triggers:
+        sources = changed.intersection(trigger.reads) if trigger.reads else changed
+        for name in trigger.fills:
+            filled = columns.get(name)
+            if filled is not None and filled.mask == "keep" and sources - {name}:
+                what = f"keep would carry over what trigger {trigger.name} made of {', '.join(sorted(sources))} before masking"
+                yield Problem(
+                    f"{plan.name}.{name}",
+                    what,
+                    "use recompute, so that the trigger fills it from masked values, or mask it",
+                )
 
 
 def check_dropped(plan: TablePlan) -> Iterator[Problem]:

@@ -1,184 +1,171 @@
-"""What foreign keys hand down: a column that refers to another is masked as that one is, so that joins still join."""
+"""What foreign keys hand down: a column that refers to another is masked as that one is, so that joins still join.
+
+References are followed to their end, through any number of tables, column by column. Columns that refer to each other
+in a circle share the mask of the first of them, by name, that has a rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from dbmask.errors import Problem
-from dbmask.masks.base import Mask, nearest
-from dbmask.policy.model import GroupRule, Policy, Relation, TableMode
-from dbmask.schema import Column, ColumnType, ForeignKey, Table, TableName
+from dbmask.masks.base import nearest
+from dbmask.policy.model import Relation, TableMode
+from dbmask.policy.resolved import Place, ResolvedColumn, ResolvedTable, grouped, say
+from dbmask.schema import ForeignKey, Table, TableName
 
-__all__ = ["Inherited", "ResolvedColumn", "ResolvedTable", "group_columns", "inherit"]
+__all__ = ["Inheritance", "with_relations"]
 
-_Place = tuple[TableName, str]
+_LEAVE_OUT = "leave the line out: a foreign key follows the column that it refers to"
 
 
-@dataclass(frozen=True)
-class ResolvedColumn:
-    """A column and the mask that stands on it; None where the database generates it.
+def with_relations(
+    relations: tuple[Relation, ...], tables: Mapping[TableName, Table], default_schema: str
+) -> tuple[dict[TableName, Table], list[Problem]]:
+    """The tables with declared relations among their foreign keys, and the relations that fit no table or column."""
+    made, problems = dict(tables), list[Problem]()
+    for relation in relations:
+        name, ref = (t if t.schema else TableName(default_schema, t.name) for t in (relation.table, relation.ref_table))
+        wrong = [
+            problem
+            for table, columns in ((name, relation.columns), (ref, relation.ref_columns))
+            for problem in _unknown(tables, table, columns, relation.where)
+        ]
+        problems += wrong
+        key = ForeignKey("", relation.columns, ref, relation.ref_columns, declared=True)
+        if not wrong and not any(_alike(key, k) for k in made[name].foreign_keys):
+            made[name] = replace(made[name], foreign_keys=(*made[name].foreign_keys, key))
+    return made, problems
 
-    ``inherited_from`` is the (table, column) that a foreign key refers to, ``bind_type`` that column's type: both
-    columns are masked as values of it, so that they map alike.
+
+def _alike(one: ForeignKey, other: ForeignKey) -> bool:
+    pairs = [set(zip(k.columns, k.ref_columns, strict=True)) for k in (one, other)]
+    return one.ref_table == other.ref_table and pairs[0] == pairs[1]
+
+
+def _unknown(
+    tables: Mapping[TableName, Table], name: TableName, columns: tuple[str, ...], where: str
+) -> Iterator[Problem]:
+    if name not in tables:
+        yield Problem(where, f"relations: there is no table {name}", nearest(str(name), [str(n) for n in tables]))
+        return
+    names = [c.name for c in tables[name].columns]
+    for column in columns:
+        if column not in names:
+            yield Problem(where, f"relations: {name} has no column {column!r}", nearest(column, names))
+
+
+class Inheritance:
+    """The references between the columns of ``tables``, and what they make of those columns.
+
+    ``resolved`` are the tables with rules of their own; ``same`` maps the others (partitions, inheritance children) to
+    the table that they follow: who refers to a partition's column refers to the column of the partitioned table.
     """
 
-    column: Column
-    mask: Mask | None
-    why: str
-    where: str = ""
-    inherited_from: tuple[TableName, str] | None = None
-    bind_type: ColumnType | None = None
+    def __init__(
+        self,
+        tables: Mapping[TableName, Table],
+        resolved: Mapping[TableName, ResolvedTable],
+        same: Mapping[TableName, TableName],
+    ) -> None:
+        self.above: dict[Place, list[Place]] = {}
+        for name, table in tables.items():
+            for key in table.foreign_keys:
+                for column, ref in zip(key.columns, key.ref_columns, strict=True):
+                    refs = self.above.setdefault((name, column), [])
+                    follows = same.get(key.ref_table)
+                    known = follows is not None and tables[follows].column(ref) is not None
+                    place = (follows if follows is not None and known else key.ref_table, ref)
+                    if place != (name, column) and place not in refs:
+                        refs.append(place)
+        self.groups = {(n, c): rule for n, t in resolved.items() for c, rule in grouped(t).items()}
+        self.own = {
+            (n, c): (one.mask, one) for n, t in resolved.items() for c, one in t.columns.items() if one.mask is not None
+        }
+        self.roots: dict[Place, list[Place]] = {}
+        for circle in _circles(self.above):
+            self._settle(circle)
+
+    def _settle(self, circle: list[Place]) -> None:
+        """Note where the references of a circle (mostly of one column) lead; those outside it are settled already."""
+        outside = [p for place in circle for p in self.above.get(place, []) if p not in circle]
+        ends = [e for p in outside for e in self.roots[p] or ([p] if p in self.own or p in self.groups else [])]
+        if not ends and len(circle) > 1:
+            ruled = sorted((not self.own[p][1].named, p) for p in circle if p in self.own)
+            ends = [p for _, p in ruled[:1]]
+        for place in circle:
+            self.roots[place] = list(dict.fromkeys(ends))
+
+    def follow(self, resolved: ResolvedTable) -> tuple[ResolvedTable, list[Problem]]:
+        """A table whose referring columns have the masks of what they refer to, and what stands against that."""
+        if resolved.mode not in (TableMode.MASK, TableMode.KEEP):
+            return resolved, []
+        columns, problems = dict(resolved.columns), list[Problem]()
+        for column in resolved.table.columns:
+            place = (resolved.table.name, column.name)
+            ends = [end for end in self.roots.get(place, []) if end != place]
+            if ends and not column.generated:
+                made = self._followed(place, columns.get(column.name), ends, problems)
+                if made is not None:
+                    columns[column.name] = replace(made, column=column)
+        ordered = {c.name: columns[c.name] for c in resolved.table.columns if c.name in columns}
+        return replace(resolved, columns=ordered), problems
+
+    def _followed(
+        self, place: Place, own: ResolvedColumn | None, ends: list[Place], problems: list[Problem]
+    ) -> ResolvedColumn | None:
+        for end in ends:
+            for at in (end, place):
+                if at in self.groups:
+                    what = f"{say(place)} refers to {say(end)}, and {say(at)} is masked together with other columns"
+                    hint = "a key needs a mask of its value alone: take it out of the group"
+                    problems.append(Problem(self.groups[at].where, what, hint))
+                    return None
+        first, *others = ends
+        mask, source = self.own[first]
+        for end in others:
+            if self.own[end][0] != mask:
+                what = f"refers to {say(first)} and to {say(end)}, which have different masks"
+                problems.append(Problem(say(place), what, "give both the same mask"))
+        if own is not None and own.named and own.mask != mask:
+            what = f"{say(place)} refers to {say(first)}, which has the mask {mask.name}, and is given another"
+            problems.append(Problem(own.where or say(place), what, _LEAVE_OUT))
+            return None
+        why = f"follows {say(first)} ({source.why})"
+        at_line = own.where if own is not None and own.named else ""
+        return ResolvedColumn(source.column, mask, why, at_line, first, source.column.type, named=bool(at_line))
 
 
-@dataclass(frozen=True)
-class ResolvedTable:
-    """A table, its mode and its columns in table order. Columns of groups and of problems are absent from ``columns``."""
+def _circles(above: Mapping[Place, list[Place]]) -> Iterator[list[Place]]:
+    """The strongly connected components of the references, those that are referred to first.
 
-    table: Table
-    mode: TableMode
-    columns: Mapping[str, ResolvedColumn] = field(default_factory=dict)
-    groups: tuple[GroupRule, ...] = ()
-    filter: str | None = None
-    why: str = ""
-
-
-def group_columns(rule: GroupRule) -> tuple[str, ...]:
-    """The columns that a group's mask stands on."""
-    columns: tuple[str, ...] = getattr(rule.mask, "columns", ())
-    return columns
-
-
-@dataclass(frozen=True)
-class Inherited:
-    """Tables with their references followed, their foreign keys with declared relations added, and what does not fit."""
-
-    tables: Mapping[TableName, ResolvedTable]
-    problems: tuple[Problem, ...] = ()
-
-
-def inherit(policy: Policy, tables: Mapping[TableName, ResolvedTable]) -> Inherited:
-    """Give each referring column the mask of the column that it refers to in the end."""
-    problems: list[Problem] = []
-    tables = _with_relations(policy.relations, tables, problems)
-    above = _references(tables)
-    made = {}
-    for name, resolved in tables.items():
-        columns = dict(resolved.columns)
-        if resolved.mode in (TableMode.MASK, TableMode.KEEP):
-            grouped = {c for g in resolved.groups for c in group_columns(g)}
-            for column in resolved.table.columns:
-                place = (name, column.name)
-                if place in above and column.name not in grouped and not column.generated:
-                    _follow(place, column, above, tables, columns, problems)
-        order = {c.name: i for i, c in enumerate(resolved.table.columns)}
-        ordered = dict(sorted(columns.items(), key=lambda item: order[item[0]]))
-        made[name] = replace(resolved, columns=ordered)
-    return Inherited(made, tuple(problems))
-
-
-def _references(tables: Mapping[TableName, ResolvedTable]) -> dict[_Place, list[_Place]]:
-    above: dict[_Place, list[_Place]] = {}
-    for name, resolved in tables.items():
-        for key in resolved.table.foreign_keys:
-            for column, ref in zip(key.columns, key.ref_columns, strict=True):
-                place = (key.ref_table, ref)
-                if place != (name, column) and place not in above.setdefault((name, column), []):
-                    above[(name, column)].append(place)
-    return above
-
-
-def _roots(
-    place: _Place, above: Mapping[_Place, list[_Place]], tables: Mapping[TableName, ResolvedTable]
-) -> list[_Place]:
-    """The columns that ``place`` refers to in the end; where references run in a circle, the one that has a rule."""
-    seen, found, todo = {place}, [], list(above[place])
-    while todo:
-        at = todo.pop(0)
-        if at in seen:
-            continue
-        seen.add(at)
-        if at in above:
-            todo += above[at]
-        elif at[0] in tables:
-            found.append(at)
-    if found:
-        return found
-    circle = sorted(seen)
-    ruled = [p for p in circle if p[0] in tables and p[1] in tables[p[0]].columns]
-    return ruled[:1] if ruled and ruled[0] != place else []
-
-
-def _follow(
-    place: _Place,
-    column: Column,
-    above: Mapping[_Place, list[_Place]],
-    tables: Mapping[TableName, ResolvedTable],
-    columns: dict[str, ResolvedColumn],
-    problems: list[Problem],
-) -> None:
-    own = columns.get(column.name)
-    chosen: tuple[Mask, _Place] | None = None
-    for root in _roots(place, above, tables):
-        source = tables[root[0]].columns.get(root[1])
-        if source is None or source.mask is None:
-            continue
-        if chosen is not None and chosen[0] != source.mask:
-            what = f"refers to {_say(chosen[1])} and to {_say(root)}, which have different masks"
-            problems.append(Problem(f"{place[0]}.{place[1]}", what, "give both the same mask"))
-        chosen = (source.mask, root)
-    if chosen is None:
-        return
-    mask, root = chosen
-    explicit = own is not None and bool(own.where)
-    if own is not None and explicit and own.mask != mask:
-        what = f"{place[0]}.{place[1]} refers to {_say(root)}, which has the mask {mask.name}, and is given another"
-        problems.append(
-            Problem(own.where, what, "leave the line out: a foreign key follows the column that it refers to")
-        )
-        return
-    source = tables[root[0]].columns[root[1]]
-    why = f"follows {_say(root)}" + (f" ({source.why})" if source.why else "")
-    where = own.where if own is not None else ""
-    columns[column.name] = ResolvedColumn(column, mask, why, where, root, source.column.type)
-
-
-def _say(place: _Place) -> str:
-    return f"{place[0]}.{place[1]}"
-
-
-def _with_relations(
-    relations: tuple[Relation, ...], tables: Mapping[TableName, ResolvedTable], problems: list[Problem]
-) -> dict[TableName, ResolvedTable]:
-    """The tables, with declared relations among their foreign keys."""
-    made = dict(tables)
-    for relation in relations:
-        ends = ((relation.table, relation.columns), (relation.ref_table, relation.ref_columns))
-        if all([_known(made, table, columns, relation.where, problems) for table, columns in ends]):
-            key = ForeignKey("", relation.columns, relation.ref_table, relation.ref_columns, declared=True)
-            resolved = made[relation.table]
-            made[relation.table] = replace(resolved, table=_with_key(resolved.table, key))
-    return made
-
-
-def _with_key(table: Table, key: ForeignKey) -> Table:
-    return replace(table, foreign_keys=(*table.foreign_keys, key))
-
-
-def _known(
-    tables: Mapping[TableName, ResolvedTable],
-    name: TableName,
-    columns: tuple[str, ...],
-    where: str,
-    problems: list[Problem],
-) -> bool:
-    resolved = tables.get(name)
-    if resolved is None:
-        problems.append(
-            Problem(where, f"relations: there is no table {name}", nearest(str(name), [str(n) for n in tables]))
-        )
-        return False
-    missing = [c for c in columns if resolved.table.column(c) is None]
-    names = [c.name for c in resolved.table.columns]
-    problems += [Problem(where, f"relations: {name} has no column {c!r}", nearest(c, names)) for c in missing]
-    return not missing
+    Tarjan's algorithm (Depth-first search and linear graph algorithms, 1972) without recursion: chains of references
+    may be longer than the stack is deep.
+    """
+    index: dict[Place, int] = {}
+    low: dict[Place, int] = {}
+    open_: list[Place] = []
+    still_open: set[Place] = set()
+    for start in sorted(above):
+        todo = [] if start in index else [(start, iter(above[start]))]
+        while todo:
+            place, refs = todo[-1]
+            if place not in index:
+                index[place] = low[place] = len(index)
+                open_.append(place)
+                still_open.add(place)
+            ref = next(refs, None)
+            if ref is None:
+                todo.pop()
+                if todo:
+                    low[todo[-1][0]] = min(low[todo[-1][0]], low[place])
+                if low[place] == index[place]:
+                    at = open_.index(place)
+                    yield sorted(open_[at:])
+                    still_open.difference_update(open_[at:])
+                    del open_[at:]
+            elif ref not in index:
+                todo.append((ref, iter(above.get(ref, []))))
+            elif ref in still_open:
+                low[place] = min(low[place], index[ref])

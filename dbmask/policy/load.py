@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dbmask.errors import PolicyError, Problem
-from dbmask.masks.base import Mask, nearest
-from dbmask.masks.build import build_mask
-from dbmask.policy.document import Document, Path_, parse, read
-from dbmask.policy.model import ColumnRule, Default, GroupRule, Policy, Relation, TableMode, TableRule
-from dbmask.registry import mask_class, mask_names
-from dbmask.schema import TableName, split_name
+from dbmask.masks.base import nearest
+from dbmask.policy.document import Document, Path_
+from dbmask.policy.model import KEY_SOURCES, Default, Policy
+from dbmask.policy.read import from_data, parse, read
+from dbmask.policy.rules import read_relations, read_tables
+from dbmask.policy.specs import Specs
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["load_policy", "policy_from_dict", "policy_from_text"]
+__all__ = ["SECTIONS", "TOP", "load_policy", "policy_from_dict", "policy_from_text"]
 
 SECTIONS = ("allow_ddl", "jobs", "keep_previous", "leftover", "subset")
 """Top-level keys that other jobs read."""
 TOP = ("version", "key", "epoch", "default", "tables", "classes", "include", "relations", *SECTIONS)
-TABLE = ("columns", "where", "anonymizer", "max_rows", "leftover", "mode")
-_MODES = [m.value for m in TableMode if m is not TableMode.MASK]
+"""All top-level keys."""
+_INCLUDED = ("version", "tables", "classes", "relations", "include")
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -38,249 +39,135 @@ def policy_from_text(text: str, form: str = "yaml", path: str = "") -> Policy:
 
 def policy_from_dict(data: Mapping[str, Any], path: str = "") -> Policy:
     """Load a policy from plain data. Raises PolicyError with every problem; places are paths, not lines."""
-    return _Loader().policy(Document(path, dict(data)))
+    return _Loader().policy(from_data(data, path))
 
 
 @dataclass
 class _Loader:
-    """One loading: the documents read so far, their classes, tables and relations."""
+    """One loading: the documents read so far and their classes."""
 
-    problems: list[Problem] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
-    classes: dict[str, tuple[Document, Any]] = field(default_factory=dict)
-    building: list[str] = field(default_factory=list)
+    specs: Specs = field(default_factory=Specs)
+    opened: dict[str, bool] = field(default_factory=dict)
+    """Files by their real paths; true while one is still being read."""
 
     def policy(self, document: Document) -> Policy:
         """The policy of a main document."""
-        top = self._open(document, ())
-        if top.get("version") != 1 or top.get("version") is True:
-            document.fail(("version",), "needs `version: 1`, the version of policies that this dbmask reads")
-        key = top.get("key")
-        if key is not None and not str(key).startswith(("env:", "file:", "exec:")):
-            document.fail(("key",), "the key must be env:NAME, file:PATH or exec:COMMAND, not the key itself")
+        self._open(document)
+        top: dict[str, Any] = document.data
+        if "version" not in top:
+            document.fail((), "needs `version: 1`, the version of policies that this dbmask reads")
+        key = _key(document, top.get("key"))
+        epoch = _epoch(document, top)
         default = top.get("default", "deny")
         if default not in list(Default):
-            document.fail(("default",), "default is `deny` or `keep`")
+            document.fail(("default",), "default is `deny` or `keep`", nearest(str(default), list(Default)))
             default = "deny"
-        if any(name not in self.documents[0].data for name in ("tables", "include")) and not self._any_tables():
+        self.specs.build_classes()
+        tables = tuple(r for d in self.documents for r in read_tables(d, _section(d, "tables"), self.specs))
+        relations = tuple(r for d in self.documents for r in read_relations(d, d.data.get("relations")))
+        problems = [p for d in self.documents for p in sorted(d.problems, key=_line)]
+        if not tables and not problems:
             document.fail((), "names no tables", "add `tables:`")
-        tables = tuple(rule for d in self.documents for rule in self._tables(d))
-        relations = tuple(r for d in self.documents for r in self._relations(d))
-        problems = [*self.problems, *(p for d in self.documents for p in d.problems)]
+            problems = document.problems
         if problems:
             raise PolicyError(list(dict.fromkeys(problems)))
-        merged = canonical_json([_plain(d.data) for d in self.documents])
         return Policy(
-            key=None if key is None else str(key),
-            epoch=str(top.get("epoch", "")),
+            key=key,
+            epoch=epoch,
             default=Default(default),
             tables=tables,
             relations=relations,
             sections={k: top[k] for k in SECTIONS if k in top},
             path=document.name,
-            digest=hashlib.sha256(merged.encode()).hexdigest(),
+            digest=_digest([d.data for d in self.documents]),
         )
 
-    def _any_tables(self) -> bool:
-        return any(d.data.get("tables") for d in self.documents)
-
-    def _open(self, document: Document, chain: tuple[str, ...]) -> dict[str, Any]:
-        """Note a document, its classes and what it includes; return its top-level mapping."""
+    def _open(self, document: Document) -> None:
+        """Note a document, its classes and what it includes."""
         self.documents.append(document)
         if not isinstance(document.data, dict):
             document.fail((), "is no policy: expected a mapping with `version:` and `tables:`")
             document.data = {}
-        data: dict[str, Any] = document.data
-        for name in data:
+            return
+        for name in document.data:
             if name not in TOP:
                 document.fail((name,), f"unknown key {name!r}", nearest(name, TOP))
-        classes = self._section(document, "classes")
-        for name, spec in classes.items():
-            if mask_class(name) is not None:
-                document.fail(("classes", name), f"class {name!r} has the name of a mask", "give it a name of its own")
-            elif name in self.classes:
-                document.fail(
-                    ("classes", name), f"class {name!r} is defined twice", f"first at {self.classes[name][0].name}"
-                )
-            else:
-                self.classes[name] = (document, spec)
-        self._include(document, chain)
-        return data
+            elif name not in _INCLUDED and len(self.documents) > 1:
+                document.fail((name,), f"`{name}:` belongs into the main policy, not into an included file")
+        version = document.data.get("version", 1)
+        if version != 1 or not isinstance(version, int) or isinstance(version, bool):
+            document.fail(("version",), "needs `version: 1`, the version of policies that this dbmask reads")
+        for name, spec in _section(document, "classes").items():
+            self.specs.add_class(document, name, spec)
+        here = str(Path(document.name).resolve())
+        self.opened[here] = True
+        self._include(document)
+        self.opened[here] = False
 
-    def _section(self, document: Document, name: str) -> dict[str, Any]:
-        found = document.data.get(name)
-        if found is None:
-            return {}
-        if not isinstance(found, dict):
-            document.fail((name,), f"`{name}:` must be a mapping")
-            return {}
-        return found
-
-    def _include(self, document: Document, chain: tuple[str, ...]) -> None:
+    def _include(self, document: Document) -> None:
         listed = document.data.get("include", [])
-        for i, name in enumerate(
-            [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else [None]
-        ):
+        listed = [] if listed is None else listed
+        names = listed if isinstance(listed, list) else [listed]
+        for i, name in enumerate(names):
             path: Path_ = ("include", i) if isinstance(listed, list) else ("include",)
             if not isinstance(name, str):
                 document.fail(path, "`include:` must be a file name or a list of them")
                 continue
             file = Path(document.name).parent / name
             here = str(file.resolve())
-            if here in (*chain, str(Path(document.name).resolve())):
+            if self.opened.get(here):
                 document.fail(path, f"{name} includes itself, directly or through another file")
+            if here in self.opened:  # two files may include a third one
                 continue
             try:
-                opened = read(file)
+                self._open(read(file))
             except PolicyError as error:
-                self.problems += [Problem(document.where(path), str(p)) for p in error.problems]
-                continue
-            self._open(opened, (*chain, str(Path(document.name).resolve())))
-            for key in opened.data:
-                if key in TOP and key not in ("version", "tables", "classes", "relations", "include"):
-                    opened.fail((key,), f"`{key}:` belongs into the main policy, not into an included file")
+                document.problems += [Problem(document.where(path), str(p)) for p in error.problems]
 
-    # -- tables --------------------------------------------------------------------------------------------------
 
-    def _tables(self, document: Document) -> list[TableRule]:
-        made = []
-        for name, body in self._section(document, "tables").items():
-            path: Path_ = ("tables", name)
-            if isinstance(body, str):
-                if body in _MODES:
-                    made.append(TableRule(name, TableMode(body), where=document.where(path)))
-                else:
-                    document.fail(
-                        path, f"a table is {', '.join(_MODES)}, or a mapping with `columns:`", nearest(body, _MODES)
-                    )
-            elif isinstance(body, dict):
-                made.append(self._table(document, name, body))
-            else:
-                document.fail(path, f"table {name} has no rule", f"give it `columns:`, or {', '.join(_MODES)}")
-        return made
+def _section(document: Document, name: str) -> dict[str, Any]:
+    found = document.data.get(name)
+    if found is not None and not isinstance(found, dict):
+        document.fail((name,), f"`{name}:` must be a mapping")
+        return {}
+    return found or {}
 
-    def _table(self, document: Document, name: str, body: dict[str, Any]) -> TableRule:
-        path: Path_ = ("tables", name)
-        for key in body:
-            if key not in TABLE:
-                document.fail((*path, key), f"unknown key {key!r} in table {name}", nearest(key, TABLE))
-        columns = []
-        listed = body.get("columns") or {}
-        if not isinstance(listed, dict):
-            document.fail((*path, "columns"), "`columns:` must be a mapping of column to mask")
-            listed = {}
-        for column, spec in listed.items():
-            mask = self._mask(document, (*path, "columns", column), spec)
-            if mask is not None:
-                columns.append(ColumnRule(column, mask, document.where((*path, "columns", column))))
-        where = body.get("where")
-        if where is not None and not isinstance(where, str):
-            document.fail((*path, "where"), "`where:` must be a SQL condition as text")
-            where = None
-        mode = body.get("mode", "mask")
-        if mode not in list(TableMode):
-            document.fail((*path, "mode"), f"`mode:` is one of {', '.join(TableMode)}")
-            mode = "mask"
-        options: dict[str, Any] = {k: body[k] for k in ("max_rows", "leftover") if k in body}
-        groups = self._groups(document, path, body)
-        return TableRule(name, TableMode(mode), tuple(columns), groups, where, document.where(path), options)
 
-    def _groups(self, document: Document, path: Path_, body: dict[str, Any]) -> tuple[GroupRule, ...]:
-        if "anonymizer" not in body:
-            return ()
-        place: Path_ = (*path, "anonymizer")
-        spec = body["anonymizer"]
-        if not isinstance(spec, dict):
-            document.fail(place, "`anonymizer:` must be a mapping of its parameters")
-            return ()
-        mask = self._mask(document, place, {"mask": "anonymizer", **spec})
-        return () if mask is None else (GroupRule(mask, document.where(place)),)
-
-    # -- masks ---------------------------------------------------------------------------------------------------
-
-    def _mask(self, document: Document, path: Path_, spec: Any) -> Mask | None:
-        if spec is None and path not in document.empty:
-            spec = "null"  # YAML reads the mask's name as no value
-        try:
-            return self._build(spec)
-        except PolicyError as error:
-            for problem in error.problems:
-                deeper = (*path, *(int(p) if p.isdigit() else p for p in problem.where.split(".") if p))
-                document.fail(deeper, problem.what, problem.hint)
+def _key(document: Document, key: Any) -> str | None:
+    if key is None and "key" not in document.data:
         return None
-
-    def _build(self, spec: Any) -> Mask:
-        name = spec if isinstance(spec, str) else None
-        if isinstance(spec, dict) and isinstance(spec.get("mask"), str) and spec["mask"] in self.classes:
-            name = spec["mask"]
-            if len(spec) > 1:
-                raise PolicyError([Problem("", f"class {name!r} takes no parameters", "define another class")])
-        if name is None:
-            return build_mask(spec, self._build)
-        if name not in self.classes:
-            if mask_class(name) is None and self.classes:
-                hint = nearest(name, [*mask_names(), *self.classes])
-                raise PolicyError([Problem("", f"there is no mask or class {name!r}", hint)])
-            return build_mask(name, self._build)
-        if name in self.building:
-            raise PolicyError([Problem("", f"class {name!r} is defined by itself")])
-        self.building.append(name)
-        try:
-            return self._build("null" if self.classes[name][1] is None else self.classes[name][1])
-        finally:
-            self.building.pop()
-
-    # -- relations -----------------------------------------------------------------------------------------------
-
-    def _relations(self, document: Document) -> list[Relation]:
-        listed = document.data.get("relations") or []
-        if not isinstance(listed, list):
-            document.fail(("relations",), "`relations:` must be a list of `table.column -> table.column`")
-            return []
-        made = []
-        for i, item in enumerate(listed):
-            relation = self._relation(document, ("relations", i), item)
-            if relation is not None:
-                made.append(relation)
-        return made
-
-    def _relation(self, document: Document, path: Path_, item: Any) -> Relation | None:
-        """``schema.table.column -> schema.table.column``, or a mapping {from, to}; composite ones list columns in parentheses."""
-        ends: list[Any] = []
-        if isinstance(item, str) and "->" in item:
-            ends = [part.strip() for part in item.split("->", 1)]
-        elif isinstance(item, dict) and set(item) == {"from", "to"}:
-            ends = [item["from"], item["to"]]
-        try:
-            (table, columns), (ref, ref_columns) = (_end(e) for e in ends)
-        except ValueError:
-            document.fail(path, "a relation is written `schema.table.column -> schema.table.column`")
-            return None
-        if len(columns) != len(ref_columns):
-            document.fail(path, "both ends of a relation need the same number of columns")
-            return None
-        return Relation(table, columns, ref, ref_columns, document.where(path))
+    source, _, rest = key.partition(":") if isinstance(key, str) else ("", "", "")
+    if source in KEY_SOURCES and rest.strip():
+        return str(key)
+    document.fail(("key",), "the key must be env:NAME, file:PATH or exec:COMMAND, not the key itself")
+    return None
 
 
-def _end(text: Any) -> tuple[TableName, tuple[str, ...]]:
-    """``s.t.c`` or ``s.t(c, d)``. Raises ValueError."""
-    if not isinstance(text, str):
-        raise ValueError("not a text")
-    head, paren, tail = text.partition("(")
-    if paren:
-        if not tail.endswith(")"):
-            raise ValueError("unclosed")
-        columns = tuple(split_name(c.strip())[0] for c in tail[:-1].split(","))
-        return TableName.parse(head.strip()), columns
-    parts = split_name(text)
-    if not 2 <= len(parts) <= 3:
-        raise ValueError("parts")
-    return TableName(parts[0] if len(parts) == 3 else "", parts[-2]), (parts[-1],)
+def _epoch(document: Document, top: Mapping[str, Any]) -> str:
+    epoch = top.get("epoch", "")
+    if isinstance(epoch, str | int) and not isinstance(epoch, bool):
+        return str(epoch)
+    # 1.10 would be read as 1.1, and would rotate nothing where it should.
+    document.fail(("epoch",), "`epoch:` is a text or a whole number", "put it in quotes")
+    return ""
+
+
+def _line(problem: Problem) -> int:
+    line = problem.where.rpartition(":")[2].removeprefix("line ")
+    return int(line) if line.isdigit() else 0
+
+
+def _digest(data: list[Any]) -> str:
+    """SHA-256, in hex, of what the documents say, whatever their format, order of keys and comments."""
+    return hashlib.sha256(canonical_json([_plain(d) for d in data]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(data: Any) -> Any:
     if isinstance(data, dict):
-        return {str(k): _plain(v) for k, v in data.items()}
+        return {k: _plain(v) for k, v in data.items()}
     if isinstance(data, list):
         return [_plain(v) for v in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
     return data if data is None or isinstance(data, str | int | float | bool) else str(data)

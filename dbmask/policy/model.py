@@ -16,7 +16,10 @@ from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask
 from dbmask.schema import TableName
 
-__all__ = ["ColumnRule", "Default", "GroupRule", "Policy", "Relation", "TableMode", "TableRule"]
+__all__ = ["KEY_SOURCES", "ColumnRule", "Default", "GroupRule", "Policy", "Relation", "TableMode", "TableRule"]
+
+KEY_SOURCES = ("env", "file", "exec")
+"""Where a policy's key may come from; what stands behind the colon is its name there."""
 
 
 class TableMode(StrEnum):
@@ -118,6 +121,7 @@ class Policy:
     def keyring(self, key_file: str | None = None, environ: Mapping[str, str] | None = None) -> KeyRing:
         """The keys of this policy: from ``key_file``, else DBMASK_KEY, else the policy's ``key``; none where none is named.
 
+        A file that the policy names is looked for in the policy's folder, one of the command line where that was given.
         Raises KeySourceError where the key that is named cannot be used.
         """
         named = os.environ if environ is None else environ
@@ -126,7 +130,9 @@ class Policy:
         elif "DBMASK_KEY" in named:
             master = MasterKey.load("env:DBMASK_KEY", named)
         elif self.key is not None:
-            master = MasterKey.load(self.key, named)
+            source, _, rest = self.key.partition(":")
+            relative = source == "file" and self.path and not rest.startswith("~")
+            master = MasterKey.load(f"file:{Path(self.path).parent / rest}" if relative else self.key, named)
         else:
             return KeyRing(None, self.epoch)
         return KeyRing(master, self.epoch)

@@ -8,18 +8,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from dbmask_sql.kinds import Kind
+from dbmask_sql.numbers import plain_number
 
-__all__ = ["canonical_text", "canonicalizer", "utf8_bytes"]
+__all__ = ["canonical_text", "canonicalizer", "tuple_text", "utf8_bytes"]
 
 
 def _text(value: Any) -> str:
-    return str(value)
+    # SQLite's text columns may hold bytes.
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 def _padded(value: Any) -> str:
@@ -32,16 +35,15 @@ def _integer(value: Any) -> str:
 
 def _decimal(value: Any) -> str:
     number = value if isinstance(value, Decimal) else Decimal(str(value))
-    if not number.is_finite():
-        return str(number)
-    text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return plain_number(number) if number.is_finite() else str(number)
 
 
 def _boolean(value: Any) -> str:
     return "true" if value else "false"
+
+
+# Dates that Python cannot hold (far ones, those before year 1) as databases write them.
+_FAR = re.compile(r"(\d{4,})-(\d\d)-(\d\d)( \(?BC\)?)?(?:[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?)?( BC)?")
 
 
 def _parsed(value: Any) -> Any:
@@ -54,14 +56,28 @@ def _parsed(value: Any) -> Any:
     return value
 
 
+def _far(value: Any, clock: bool, zone: str = "") -> str:
+    found = _FAR.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return str(value)
+    year, month, day, early, time, fraction, late = found.groups()
+    stamp = f"T{time or '00:00:00'}.{(fraction or '').ljust(6, '0')}{zone}" if clock else ""
+    return f"{year}-{month}-{day}{stamp}{' BC' if early or late else ''}"
+
+
 def _date(value: Any) -> str:
     value = _parsed(value)
     if isinstance(value, dt.datetime):
         value = value.date()
-    return str(value.isoformat()) if isinstance(value, dt.date) else str(value)
+    return str(value.isoformat()) if isinstance(value, dt.date) else _far(value, clock=False)
 
 
 def _time(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            value = dt.time.fromisoformat(value)
+        except ValueError:
+            return str(value)
     return value.isoformat("microseconds") if isinstance(value, dt.time) else str(value)
 
 
@@ -69,7 +85,7 @@ def _timestamp(value: Any) -> str:
     value = _parsed(value)
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=None).isoformat("T", "microseconds")
-    return str(value)
+    return _far(value, clock=True)
 
 
 def _timestamptz(value: Any) -> str:
@@ -78,7 +94,7 @@ def _timestamptz(value: Any) -> str:
         if value.tzinfo is not None:
             value = value.astimezone(dt.UTC)
         return str(value.replace(tzinfo=None).isoformat("T", "microseconds")) + "Z"
-    return str(value)
+    return _far(value, clock=True, zone="Z")
 
 
 def _uuid(value: Any) -> str:
@@ -117,8 +133,21 @@ _BY_KIND: dict[Kind, Callable[[Any], str]] = {
 
 
 def canonical_text(kind: Kind, padded: bool = False) -> Callable[[Any], str]:
-    """The function from a non-null value of ``kind`` to its canonical text (bytes have none: see canonicalizer)."""
-    return _padded if padded else _BY_KIND.get(kind, _text)
+    """The function from a non-null value of ``kind`` to its canonical text (bytes have none: see canonicalizer).
+
+    A value that is none of its kind, which SQLite's columns may hold, is its own text.
+    """
+    plain = _padded if padded else _BY_KIND.get(kind, _text)
+    if plain in (_text, _padded):
+        return plain
+
+    def total(value: Any) -> str:
+        try:
+            return plain(value)
+        except (ArithmeticError, ValueError, TypeError):
+            return str(value)
+
+    return total
 
 
 def canonicalizer(kind: Kind, padded: bool = False) -> Callable[[Any], bytes]:
@@ -142,3 +171,13 @@ def utf8_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
+
+
+def tuple_text(texts: Sequence[str | None]) -> str:
+    """Canonical texts of several values as one text, framed like netstrings: different tuples never read alike.
+
+    >>> tuple_text(["7", "a,b"])
+    '1:7,3:a,b,'
+    """
+    filled = ["~" if text is None else text for text in texts]
+    return "".join([f"{len(text)}:{text}," for text in filled])

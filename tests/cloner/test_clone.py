@@ -187,7 +187,7 @@ def test_keep_is_recorded_and_what_comes_later_is_drift(source: str, tmp_path: P
     path.write_text("version: 1\ntables: {person: keep, visit: keep, log: keep, scratch: skip}\n", "utf-8")
     policy = Policy.load(path)
     clone(policy, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
-    assert json.loads((path.parent / "dbmask.lock").read_text("utf-8"))["keep"]["main.log"] == ["what"]
+    assert json.loads((path.parent / "dbmask.lock").read_text("utf-8"))["keep"]["p.yaml"]["main.log"] == ["what"]
     database(tmp_path / "source.db", "ALTER TABLE log ADD COLUMN who TEXT")
     with pytest.raises(PlanError, match=r"main\.log\.who: was added after"):
         clone(policy, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
@@ -257,3 +257,17 @@ def test_tables_are_copied_behind_those_that_they_refer_to() -> None:
     assert [str(n) for n in foreign_key_order([a, b, c])] == ["public.c", "public.b", "public.a"]
     circle = table("c", column("id", INT), keys=(fk("id", "a", "id"),))
     assert sorted(str(n) for n in foreign_key_order([a, b, circle])) == ["public.a", "public.b", "public.c"]
+
+
+@pytest.mark.parametrize("where", ["sql", "python"])
+def test_of_large_tables_the_same_sample_is_read_on_both_sides(
+    source: str, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbmask.cloner.verify.SAMPLE_ROWS", 50)
+    if where == "python":
+        monkeypatch.setattr("dbmask.cloner.verify._sampling", lambda *_: None)
+    done = run(source, tmp_path / "replica.db")
+    check = next(c for c in done.certificate.checks if c.subject == "main.person.name" and c.kind == "unchanged")
+    assert check.figures["sampled_1_in"] == 10
+    assert check.figures["seen"] == 49  # the same rows, picked in SQL and in Python
+    assert check.figures["missing"] == 0 and "over the whole table" in check.found

@@ -21,7 +21,18 @@ from dbmask_connectors._mysql_source import MySQLSource
 from dbmask_connectors._mysql_target import MySQLTarget
 from tests.fix_mariadb import MariaDB
 
-__all__ = ["Copied", "chinook", "copy", "dump_rows", "everything", "fresh", "load_rich", "select_all", "source", "target"]
+__all__ = [
+    "Copied",
+    "chinook",
+    "copy",
+    "dump_rows",
+    "everything",
+    "fresh",
+    "load_rich",
+    "select_all",
+    "source",
+    "target",
+]
 
 HERE = Path(__file__).parent
 SHARED = Path(__file__).parents[3] / "shared" / "databases"
@@ -49,7 +60,9 @@ def chinook(server: MariaDB, name: str) -> None:
     if not path.exists():
         pytest.skip(f"{path} is not there: it comes with the workplace, not with the repository")
     text = gzip.decompress(path.read_bytes()).decode("utf-8")
-    lines = [line for line in text.splitlines() if not line.upper().startswith(("CREATE DATABASE", "DROP DATABASE", "USE "))]
+    lines = [
+        line for line in text.splitlines() if not line.upper().startswith(("CREATE DATABASE", "DROP DATABASE", "USE "))
+    ]
     server.mysql(name, "\n".join(lines))
 
 
@@ -87,11 +100,15 @@ def everything(schema: Schema, **changes: Mapping[str, Any]) -> list[TargetTable
     return [t for t in made if not changes.get(t.name.name, {}).get("skip")]
 
 
-def select_all(table: TargetTable, masks: Mapping[str, Callable[[exp.Expression], exp.Expression]] | None = None) -> exp.Select:
+def select_all(
+    table: TargetTable, masks: Mapping[str, Callable[[exp.Expression], exp.Expression]] | None = None
+) -> exp.Select:
     """A query like the planner's; ``masks`` make expressions of columns."""
     made = []
     for name in table.columns:
-        column: exp.Expression = exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier("dbmask_src", quoted=True))
+        column: exp.Expression = exp.column(
+            exp.to_identifier(name, quoted=True), table=exp.to_identifier("dbmask_src", quoted=True)
+        )
         mask = (masks or {}).get(name)
         made.append(exp.alias_(mask(column) if mask else column, name, quoted=True))
     place = exp.Table(

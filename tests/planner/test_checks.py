@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -177,3 +178,19 @@ def test_expected_collisions_are_between_none_and_all(rows: int, outcomes: int) 
 )
 def test_expected_collisions_of_known_problems(rows: int, outcomes: int, expected: float) -> None:
     assert math.isclose(expected_collisions(rows, outcomes), expected, rel_tol=0.02, abs_tol=1e-9)
+
+
+def test_a_column_that_a_trigger_fills_from_masked_ones_may_not_be_kept() -> None:
+    from dbmask.schema import Trigger
+
+    base = table("t", column("name"), column("search"), column("other"))
+    seen = Trigger("fill", timing="before insert", fills=("search", "gone"), reads=("name",))
+    blind = Trigger("blind", timing="before insert", fills=("other",))
+    db = schema(replace(base, triggers=(seen, blind)))
+    assert said("  t: {columns: {name: redact, search: keep, other: redact}}", db) == [
+        "public.t.search: keep would carry over what trigger fill made of name before masking "
+        "(use recompute, so that the trigger fills it from masked values, or mask it)"
+    ]
+    assert said("  t: {columns: {name: redact, search: redact, other: redact}}", db) == []
+    assert said("  t: {columns: {name: keep, search: keep, other: keep}}", db) == []
+    assert "blind made of name" in said("  t: {columns: {name: redact, search: hash, other: keep}}", db)[0]

@@ -8,14 +8,17 @@ Text primitives count characters (code points). All are NULL in, NULL out unless
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from sqlglot import exp
 
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
+from dbmask_sql.patterns import Portable
 
-__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "text"]
+__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
 
 E = exp.Expression
 
@@ -53,6 +56,12 @@ def integer(value: int) -> E:
     return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
 
 
+def number(value: Decimal) -> E:
+    """An exact decimal literal, in parentheses where it is negative."""
+    literal = exp.Literal.number(format(abs(value), "f"))
+    return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
+
+
 def null() -> E:
     """NULL."""
     return exp.Null()
@@ -66,8 +75,12 @@ class Dialect:
 
     # -- canonical text ------------------------------------------------------------------------------------------
 
+    def plain(self, value: E, padded: bool = False) -> E:
+        """A text or enum column as text that is searched and compared by code points, whatever its collation; char(n) loses its padding."""
+        raise NotImplementedError
+
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
-        """The canonical text of a value of ``kind`` (dbmask.canonical is the same table in Python)."""
+        """The canonical text of a value of ``kind`` (dbmask_sql.canonical is the same table in Python)."""
         raise NotImplementedError
 
     # -- keyed ---------------------------------------------------------------------------------------------------
@@ -75,6 +88,10 @@ class Dialect:
     def sha256_hex(self, data: E) -> E:
         """SHA-256 of bytes as 64 lower-case hex digits."""
         raise NotImplementedError
+
+    def digest_hex(self, data: E, algo: str) -> E | None:
+        """A digest of bytes by hashlib's name for it, in lower-case hex."""
+        return self.sha256_hex(data) if algo == "sha256" else None
 
     def from_hex(self, digits: E) -> E:
         """Bytes from hex digits."""
@@ -98,7 +115,7 @@ class Dialect:
         return self.sha256_hex(self.join_bytes(key_ref(key, INNER), self.utf8(value)))
 
     def hex_int(self, digits: E) -> E:
-        """A 64-bit integer from at most 15 hex digits."""
+        """A 64-bit integer from exactly 15 hex digits."""
         raise NotImplementedError
 
     def word(self, hex_digits: E, index: int) -> E:
@@ -145,9 +162,45 @@ class Dialect:
         """Each character of ``source`` replaced by the one at the same place in ``target``."""
         return call("TRANSLATE", value, text(source), text(target))
 
-    def equals(self, value: E, literal: E) -> E:
-        """Whether two texts are equal by bytes, whatever the column's collation says."""
-        return exp.EQ(this=value, expression=literal)
+    def compare(self, node: type[E], value: E, other: E) -> E:
+        """Two plain texts compared by code points (exp.EQ, exp.LT ...)."""
+        return node(this=value, expression=other)
+
+    def find(self, value: E, part: str) -> E:
+        """Where a literal first occurs in a plain text, from 1; 0 where it does not."""
+        return call("STRPOS", value, text(part))
+
+    def matches(self, value: E, pattern: str) -> E:
+        """Whether a pattern matches the whole of a plain text.
+
+        The pattern keeps to what every engine reads alike: literals, escaped punctuation, ASCII classes without
+        shorthands, ``(?:...)``, ``|``, ``* + ?`` and ``{m,n}`` up to 255; no dots, anchors or captures.
+        """
+        raise NotImplementedError
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        """Whether a pattern is found in a plain text."""
+        raise NotImplementedError
+
+    def regex_replace(self, value: E, pattern: str, new: str) -> E:
+        """Every match of a pattern, which keeps to the same rules but may begin with ``^``, replaced by a text without backslashes."""
+        return call("REGEXP_REPLACE", value, text(pattern), text(new), text("g"))
+
+    def change_case(self, value: E, upper: bool) -> E | None:
+        """Letters in upper or lower case by the fixed table of :mod:`dbmask_sql.casing`."""
+        return None
+
+    def capitalize_words(self, value: E) -> E | None:
+        """The first letter after each space in upper case, all others in lower case, by the fixed table."""
+        return None
+
+    def tuple_text(self, parts: Sequence[E]) -> E:
+        """canonical.tuple_text in SQL: the texts joined so that different tuples never read alike; NULL counts as ``~``."""
+        framed = []
+        for part in parts:
+            filled = exp.Coalesce(this=part, expressions=[text("~")])
+            framed += [self.to_text(self.length(filled)), text(":"), filled.copy(), text(",")]
+        return self.concat(*framed)
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -161,6 +214,43 @@ class Dialect:
     def int_div(self, value: E, by: E | int) -> E:
         """The quotient of integers, truncated."""
         return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
+
+    def quotient(self, value: E, by: E | int) -> E:
+        """The quotient of non-negative 64-bit integers, truncated to one."""
+        return self.int_div(value, by)
+
+    def exact(self, value: E, kind: Kind) -> E:
+        """An exact number, for the three primitives below: of an integer, decimal or float as it is; of a plain text rounded half away
+        from zero to 20 decimals, or NULL where it is no number that :data:`dbmask_sql.numbers.NUMBER` describes."""
+        raise NotImplementedError
+
+    def floor_to(self, exact: E, step: Decimal) -> E:
+        """The largest multiple of ``step`` that is not above an exact number; names it twice."""
+        by = self.exact_literal(step)
+        rest = exp.Paren(this=exp.Add(this=self.mod(exact, by), expression=by.copy()))
+        return exp.Paren(this=exp.Sub(this=exact.copy(), expression=self.mod(rest, by.copy())))
+
+    def exact_add(self, exact: E, value: Decimal) -> E:
+        """An exact number and a constant added."""
+        return exp.Paren(this=exp.Add(this=exact, expression=self.exact_literal(value)))
+
+    def exact_less(self, exact: E, value: Decimal) -> E:
+        """Whether an exact number is less than a constant."""
+        return exp.LT(this=exact, expression=self.exact_literal(value))
+
+    def exact_literal(self, value: Decimal) -> E:
+        """A literal to add to, or to compare with, an exact number."""
+        return number(value)
+
+    def exact_text(self, exact: E) -> E:
+        """An exact number in decimal, without trailing zeros."""
+        made = self.canonical(exact, Kind.DECIMAL)
+        assert made is not None  # noqa: S101 - every dialect has it
+        return made
+
+    def wide(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
+        return None
 
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
@@ -180,15 +270,72 @@ class Dialect:
         """Element ``index`` (from 0) of a list of literals."""
         raise NotImplementedError
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said."""
+    names_values = True
+    """Whether intermediate values can be named: whether ``let``, ``let_all`` and ``repeated`` give anything."""
+
+    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E | None:
+        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said.
+
+        Where lets are nested and an inner body uses an outer value, each needs a ``name`` of its own.
+        """
+        return self.let_all({name: value}, lambda refs: body(refs[name]))
+
+    def shared(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
+        """As ``let``; where values cannot be named, ``value`` is written out, and computed, wherever the body uses it."""
+        made = self.let(value, body, name)
+        return body(value) if made is None else made
+
+    def fresh(self, stem: str, value: E) -> str:
+        """A name for ``let`` that ``value`` does not use itself."""
+        used = " ".join(node.name for node in value.find_all(exp.Identifier))
+        while stem in used:
+            stem += "_"
+        return stem
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        """``body`` over several values, by name, each computed once; None where this cannot be said."""
         raise NotImplementedError
+
+    def repeated(self, start: E, times: int, body: Callable[[E, E], E], name: str = "r") -> E | None:
+        """``body`` applied ``times`` times, to the value so far and the number of the turn (from 0); None where this cannot be said.
+
+        The body is built more than once.
+        """
+
+        def turn(value: E, i: int) -> E:
+            if i == times:
+                return value
+            return typing.cast(E, self.let(body(value, integer(i)), lambda v: turn(v, i + 1), f"{name}{i}"))
+
+        return self.let(start, lambda v: turn(v, 0), name) if self.names_values else None
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        """Whether a plain text is one of these literals; None where there are too many or none."""
+        if not values or len(values) > self.max_literal_list:
+            return None
+        return exp.Paren(this=exp.In(this=value, expressions=[text(v) for v in values]))
 
     # -- dates ---------------------------------------------------------------------------------------------------
 
     def date_part(self, value: E, part: str) -> E:
-        """year, month or day of a date or timestamp, as an integer."""
+        """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
+
+    def typed(self, value: E, kind: Kind) -> E:
+        """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
+        return cast(value, self.types[kind], self.name) if kind in self.types else value
+
+    types: typing.ClassVar[dict[Kind, str]] = {}
+    utc_suffix = "+00:00"
+    """What follows a timestamp in a literal to say that it is in UTC."""
+
+    def bytes_literal(self, value: bytes) -> E:
+        """Bytes as a constant."""
+        return self.from_hex(text(value.hex()))
+
+    def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
+        """A date or timestamp at the beginning of its year, month or day (zoned ones by UTC)."""
+        return None
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         """A date or timestamp moved by a number of days; the time of day stays."""
@@ -206,6 +353,14 @@ def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
     return exp.Paren(this=made) if len(parts) > 1 else made
 
 
-def json_list(values: Sequence[str]) -> str:
-    """A JSON array of texts, as a literal's content."""
+def separated(values: Sequence[str]) -> tuple[str, str] | None:
+    """Texts as one literal's content and what stands between them; None where they hold every separator that could."""
+    for separator in ("|", ";", "\t", "\x1f"):
+        if not any(separator in v for v in values):
+            return separator.join(values), separator
+    return None
+
+
+def json_list(values: Sequence[object]) -> str:
+    """A JSON array of texts, or of lists of texts, as a literal's content."""
     return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))

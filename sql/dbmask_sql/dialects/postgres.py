@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 from sqlglot import exp
 
-from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
+from dbmask_sql.casing import LOWER, UPPER
+from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
 from dbmask_sql.kinds import Kind
+from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
+_DIGESTS = {"sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
+_STAMP = 'YYYY-MM-DD"T"HH24:MI:SS.US'
+
 
 class Postgres(Dialect):
-    """PostgreSQL 12 and later."""
+    """PostgreSQL 14 and later."""
 
     name = "postgres"
+    types: ClassVar[dict[Kind, str]] = {
+        Kind.TEXT: "TEXT",
+        Kind.INTEGER: "BIGINT",
+        Kind.DECIMAL: "NUMERIC",
+        Kind.FLOAT: "DOUBLE PRECISION",
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.DATE: "DATE",
+        Kind.TIME: "TIME",
+        Kind.TIMESTAMP: "TIMESTAMP",
+        Kind.TIMESTAMPTZ: "TIMESTAMPTZ",
+        Kind.UUID: "UUID",
+        Kind.JSON: "JSONB",
+    }
+
+    def plain(self, value: E, padded: bool = False) -> E:
+        # A cast to text takes char(n)'s padding off, and citext's own operators with it; "C" compares bytes, which in
+        # UTF-8 is the order of code points, and works where a nondeterministic collation would raise.
+        made = value if _is_plain(value) else cast(value, "TEXT", self.name)
+        return made if made is value else exp.Collate(this=made, expression=exp.to_identifier("C", quoted=True))
 
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
-        if kind in (Kind.TEXT, Kind.ENUM, Kind.UUID, Kind.INTEGER):
+        if kind in (Kind.TEXT, Kind.ENUM):
+            return self.plain(value)
+        if kind in (Kind.UUID, Kind.INTEGER, Kind.BOOLEAN):
             return cast(value, "TEXT", self.name)
-        if kind is Kind.BOOLEAN:
-            return exp.Case(
-                ifs=[
-                    exp.If(this=value, true=text("true")),
-                    exp.If(this=exp.Not(this=value.copy()), true=text("false")),
-                ]
-            )
         if kind is Kind.DECIMAL:
             return cast(call("TRIM_SCALE", value), "TEXT", self.name)
         if kind is Kind.DATE:
-            return call("TO_CHAR", value, text("YYYY-MM-DD"))
+            # JSON's dates are ISO 8601 whatever DateStyle says, infinite and far ones too; to_char goes by timestamp,
+            # which does not reach as far.
+            return exp.Paren(this=exp.JSONBExtractScalar(this=call("TO_JSONB", value), expression=text("{}")))
+        if kind is Kind.TIME:
+            return call("TO_CHAR", cast(value, "INTERVAL", self.name), text("HH24:MI:SS.US"))
         if kind is Kind.TIMESTAMP:
-            return call("TO_CHAR", value, text('YYYY-MM-DD"T"HH24:MI:SS.US'))
+            return self._stamp(value, "")
         if kind is Kind.TIMESTAMPTZ:
-            return call("TO_CHAR", call("TIMEZONE", text("UTC"), value), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+            return self._stamp(call("TIMEZONE", text("UTC"), value), "Z")
         return None
+
+    def _stamp(self, value: E, zone: str) -> E:
+        """ISO 8601; to_char says nothing of infinite values, whose cast to text is the same under every DateStyle."""
+        old = exp.LT(this=value.copy(), expression=cast(text("0001-01-01"), "TIMESTAMP", self.name))
+        pattern = exp.Case(ifs=[exp.If(this=old, true=text(f"{_STAMP}{zone} BC"))], default=text(f"{_STAMP}{zone}"))
+        return call("COALESCE", call("TO_CHAR", value, pattern), cast(value.copy(), "TEXT", self.name))
 
     def sha256_hex(self, data: E) -> E:
         return call("ENCODE", call("SHA256", data), text("hex"))
+
+    def digest_hex(self, data: E, algo: str) -> E | None:
+        if algo == "md5":
+            return call("MD5", data)
+        return call("ENCODE", call(_DIGESTS[algo], data), text("hex")) if algo in _DIGESTS else None
 
     def from_hex(self, digits: E) -> E:
         return call("DECODE", digits, text("hex"))
@@ -55,6 +91,42 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
+
+    def matches(self, value: E, pattern: str) -> E:
+        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
+
+    def change_case(self, value: E, upper: bool) -> E | None:
+        # In the "C" collation upper() knows ASCII alone, and is quick; translate() tries its list for each character.
+        ascii_ = call("UPPER" if upper else "LOWER", value)
+        pairs = (LOWER, UPPER) if upper else (UPPER, LOWER)
+        plain = exp.EQ(this=call("OCTET_LENGTH", value.copy()), expression=self.length(value.copy()))
+        full = call("TRANSLATE", ascii_.copy(), *map(text, pairs))
+        return exp.Case(ifs=[exp.If(this=plain, true=ascii_)], default=full)
+
+    def capitalize_words(self, value: E) -> E | None:
+        word = exp.Collate(this=column("w", "words"), expression=exp.to_identifier("C", quoted=True))
+        first = self.change_case(self.substr(word, 1, 1), upper=True)
+        rest = self.change_case(self.substr(word.copy(), 2), upper=False)
+        assert first is not None and rest is not None  # noqa: S101 - above
+        alias = exp.TableAlias(this=exp.to_identifier("words"), columns=[exp.to_identifier("w", quoted=True)])
+        words = exp.Unnest(expressions=[call("STRING_TO_ARRAY", value, text(" "))], alias=alias)
+        made = exp.select(self.concat(first, rest)).from_(words)
+        joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        return exp.Case(ifs=[exp.If(this=there, true=joined)])
+
+    def exact(self, value: E, kind: Kind) -> E:
+        if kind in (Kind.INTEGER, Kind.DECIMAL):
+            return cast(value, "NUMERIC", self.name)
+        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
+        return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
+
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, "NUMERIC", self.name)
+
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
 
@@ -63,32 +135,48 @@ class Postgres(Dialect):
         constant = cast(text(json_list(values)), "JSONB", self.name)
         return call("JSONB_ARRAY_ELEMENT_TEXT", constant, cast(index, "INT", self.name))
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        # OFFSET 0 keeps the planner from copying the value into each place where the body uses it.
-        inner = exp.select(exp.alias_(value, "v")).offset(0).subquery("t")
-        return exp.select(body(column("v", "t"))).from_(inner).subquery()
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        made = separated(values) if len(values) <= self.max_literal_list else None
+        if made is None or len(values) < 10:
+            return super().one_of(value, values)
+        # One literal, split, is one node where a list of literals is thousands; folded, it is looked up by hash.
+        return exp.Paren(
+            this=exp.EQ(this=value, expression=exp.Any(this=exp.Paren(this=call("STRING_TO_ARRAY", *map(text, made)))))
+        )
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).offset(0).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
+
+    def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
+        if kind is Kind.TIMESTAMP:
+            return call("DATE_TRUNC", text(part), value)
+        if kind is Kind.TIMESTAMPTZ:
+            return call("DATE_TRUNC", text(part), value, text("UTC"))
+        if part == "day":
+            return value
+        month = self.date_part(value.copy(), "month") if part == "month" else integer(1)
+        made = call("MAKE_DATE", self.date_part(value, "year"), month, integer(1))
+        return exp.Case(ifs=[exp.If(this=call("ISFINITE", value.copy()), true=made)], default=value.copy())
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))
-        if kind is Kind.TIMESTAMP:
-            day = exp.Interval(this=text("1 day"))
-            return exp.Paren(
-                this=exp.Add(this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=day))
-            )
-        if kind is Kind.TIMESTAMPTZ:
-            # A day of 24 hours: calendar days would follow the session's time zone.
-            hours = exp.Interval(this=text("24 hours"))
-            return exp.Paren(
-                this=exp.Add(this=value, expression=exp.Mul(this=cast(days, "INT", self.name), expression=hours))
-            )
-        return None
+        # A day of 24 hours where the zone counts: calendar days would follow the session's time zone.
+        unit = {Kind.TIMESTAMP: "1 day", Kind.TIMESTAMPTZ: "24 hours"}.get(kind)
+        if unit is None:
+            return None
+        moved = exp.Mul(this=cast(days, "INT", self.name), expression=exp.Interval(this=text(unit)))
+        return exp.Paren(this=exp.Add(this=value, expression=moved))
 
     def date_part(self, value: E, part: str) -> E:
         return cast(super().date_part(value, part), "INT", self.name)
 
-    def int_div(self, value: E, by: E | int) -> E:
-        return call("DIV", cast(value, "NUMERIC", self.name), integer(by) if isinstance(by, int) else by)
+
+def _is_plain(value: E) -> bool:
+    return isinstance(value, exp.Collate)
 
 
 def _drop_hex_round_trip(node: E) -> E:

@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from sqlglot import exp
 
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, json_list, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
 from dbmask_sql.keyref import NAME, key_ref
 from dbmask_sql.kinds import Kind
+from dbmask_sql.numbers import plain_number
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT", "FUNCTIONS"]
 
 FUNCTIONS = {
-    "dbmask_sha256": 1,
+    "dbmask_digest": 2,
     "dbmask_prf": 2,
     "dbmask_prf_short": 2,
     "dbmask_word": 2,
     "dbmask_prf_word": 3,
     "dbmask_canonical": 2,
     "dbmask_repeat": 2,
+    "dbmask_matches": 2,
+    "dbmask_contains": 2,
+    "dbmask_replace_all": 3,
+    "dbmask_exact": 1,
+    "dbmask_floor_to": 2,
+    "dbmask_add": 2,
+    "dbmask_compare": 2,
+    "dbmask_case": 2,
+    "dbmask_date_floor": 2,
+    "dbmask_add_days": 2,
 }
 """Functions that a connection must offer, with their number of arguments."""
 
+_CHUNK = 64
 _REPEATED = 256
 
 
 class SQLite(Dialect):
-    """SQLite 3.37 and later, with dbmask's functions registered."""
+    """SQLite 3.37 and later, with dbmask's functions registered. Exact numbers are texts here."""
 
     name = "sqlite"
     greatest = "MAX"
     least = "MIN"
 
+    def plain(self, value: E, padded: bool = False) -> E:
+        if isinstance(value, exp.Collate):
+            return value
+        made = cast(value, "TEXT", self.name)
+        return exp.Collate(this=call("RTRIM", made, text(" ")) if padded else made, expression=exp.Var(this="BINARY"))
+
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
-        if kind in (Kind.TEXT, Kind.ENUM, Kind.INTEGER, Kind.DATE):
-            return cast(value, "TEXT", self.name)
-        if kind in (Kind.BOOLEAN, Kind.DECIMAL, Kind.TIMESTAMP):
-            return call("dbmask_canonical", value, text(kind.value))
-        return None
+        if kind in (Kind.TEXT, Kind.ENUM):
+            return self.plain(value, padded)
+        made = call("dbmask_canonical", value, text(kind.value))
+        if kind is not Kind.INTEGER:
+            return made
+        native = exp.EQ(this=call("TYPEOF", value.copy()), expression=text("integer"))
+        return exp.Case(ifs=[exp.If(this=native, true=cast(value.copy(), "TEXT", self.name))], default=made)
 
     def sha256_hex(self, data: E) -> E:
-        return call("dbmask_sha256", data)
+        return call("dbmask_digest", data, text("sha256"))
+
+    def digest_hex(self, data: E, algo: str) -> E | None:
+        return call("dbmask_digest", data, text(algo))
 
     def utf8(self, value: E) -> E:
+        # In the database's own encoding: the functions know it, and make UTF-8 of it.
         return cast(value, "BLOB", self.name)
 
     # A function is given bytes: a text would be decoded and encoded on its way, and could not be where it is no UTF-8.
@@ -60,6 +86,12 @@ class SQLite(Dialect):
     def word(self, hex_digits: E, index: int) -> E:
         return call("dbmask_word", hex_digits, integer(index))
 
+    def hex_int(self, digits: E) -> E:
+        return call("dbmask_word", digits, integer(0))
+
+    def bytes_literal(self, value: bytes) -> E:
+        return cast(exp.HexString(this=value.hex()), "BLOB", self.name)
+
     def repeat(self, value: str, count: E) -> E:
         # A piece of a literal costs a fifth of a call into Python, which is left for what is longer.
         most = max(_REPEATED // max(len(value), 1), 1)
@@ -68,8 +100,44 @@ class SQLite(Dialect):
         short = exp.LTE(this=exp.Paren(this=count), expression=integer(most))
         return exp.Case(ifs=[exp.If(this=short, true=piece)], default=call("dbmask_repeat", text(value), count.copy()))
 
+    def find(self, value: E, part: str) -> E:
+        return call("INSTR", value, text(part))
+
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        return call("dbmask_contains", value, text(pattern.written("\\Z")))
+
+    def matches(self, value: E, pattern: str) -> E:
+        return call("dbmask_matches", value, text(pattern))
+
+    def regex_replace(self, value: E, pattern: str, new: str) -> E:
+        return call("dbmask_replace_all", value, text(pattern), text(new))
+
+    def change_case(self, value: E, upper: bool) -> E | None:
+        return call("dbmask_case", value, text("upper" if upper else "lower"))
+
+    def capitalize_words(self, value: E) -> E | None:
+        return call("dbmask_case", value, text("words"))
+
+    def exact(self, value: E, kind: Kind) -> E:
+        return call("dbmask_exact", value)
+
+    def floor_to(self, exact: E, step: Decimal) -> E:
+        return call("dbmask_floor_to", exact, self.exact_literal(step))
+
+    def exact_literal(self, value: Decimal) -> E:
+        return text(plain_number(value))
+
+    def exact_add(self, exact: E, value: Decimal) -> E:
+        return call("dbmask_add", exact, self.exact_literal(value))
+
+    def exact_less(self, exact: E, value: Decimal) -> E:
+        return exp.LT(this=call("dbmask_compare", exact, self.exact_literal(value)), expression=integer(0))
+
+    def exact_text(self, exact: E) -> E:
+        return exact
 
     def to_int(self, value: E) -> E:
         return cast(value, "INTEGER", self.name)
@@ -78,22 +146,29 @@ class SQLite(Dialect):
         return exp.Paren(this=exp.Div(this=value, expression=integer(by) if isinstance(by, int) else by, typed=True))
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
-        path = exp.Paren(this=exp.DPipe(this=exp.DPipe(this=text("$["), expression=index), expression=text("]")))
-        return call("JSON_EXTRACT", text(json_list(values)), path)
+        # JSON arrays are walked from their beginning: of two levels, no more than a few hundred steps are walked.
+        chunks = [list(values[i : i + _CHUNK]) for i in range(0, len(values), _CHUNK)]
 
-    def let(self, value: E, body: Callable[[E], E]) -> E | None:
-        inner = exp.select(exp.alias_(value, "v")).subquery("t")
-        return exp.select(body(exp.column("v", "t"))).from_(inner).subquery()
+        def body(at: E) -> E:
+            steps = [text("$["), self.int_div(at, _CHUNK), text("]["), self.mod(at.copy(), _CHUNK), text("]")]
+            return call("JSON_EXTRACT", text(json_list(chunks)), self.concat(*steps))
+
+        return self.shared(index, body, "at")
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def date_part(self, value: E, part: str) -> E:
-        spec = {"year": "%Y", "month": "%m", "day": "%d"}[part]
-        return cast(call("STRFTIME", text(spec), value), "INTEGER", self.name)
+        where = {"year": (1, 4), "month": (6, 2), "day": (9, 2)}[part]
+        return cast(self.substr(value, *where), "INTEGER", self.name)
+
+    def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
+        return call("dbmask_date_floor", value, text(part))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
-        move = exp.Paren(this=exp.DPipe(this=days, expression=text(" days")))
-        if kind is Kind.DATE:
-            return call("DATE", value, move)
-        return None
+        return call("dbmask_add_days", value, days)
 
 
 DIALECT = SQLite()
