@@ -156,3 +156,16 @@ def test_without_the_anonymizer_its_place_is_still_there(monkeypatch: pytest.Mon
     monkeypatch.setattr("dbmask.policy.jsonschema.mask_classes", lambda: classes)
     table = policy_schema()["$defs"]["table"]["anyOf"][1]
     assert "properties" not in table["properties"]["anonymizer"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "params"),
+    [(name, case.params) for name, cls in sorted(mask_classes().items()) for case in cls.cases],
+)
+def test_every_documented_case_of_a_mask_is_a_policy(
+    mask: str, params: dict[str, Any], validator: jsonschema.Draft202012Validator
+) -> None:
+    spec = {"mask": mask, **json.loads(json.dumps(dict(params), default=str))}
+    data = {"version": 1, "tables": {"t": {"columns": {"c": spec}}}}
+    validator.validate(data)
+    assert Policy.from_dict(data).tables[0].columns[0].mask.name == mask
