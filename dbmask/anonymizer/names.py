@@ -62,13 +62,16 @@ class Names:
     """Replaces names by a dictionary of upper-case keys and values.
 
     ``on_invalid`` says what becomes of values with an unknown token: keep, replace (known tokens are replaced, unknown
-    ones imitated), null or error (MaskError).
+    ones imitated), null or error (MaskError). Names are cut after ``limit`` characters.
     """
 
-    def __init__(self, dictionary: Mapping[str, str], on_invalid: str, key: ColumnKey) -> None:
+    def __init__(
+        self, dictionary: Mapping[str, str], on_invalid: str, key: ColumnKey, limit: int | None = None
+    ) -> None:
         self._dictionary = dictionary
         self._on_invalid = on_invalid
         self._key = key
+        self._limit = limit
         self._memo: dict[Any, tuple[bool, Any]] = {}
 
     def run(self, values: Sequence[Any], what: str) -> tuple[list[bool], list[Any]]:
@@ -109,4 +112,4 @@ class Names:
             else:
                 cased = recase(run, name)
                 made.append(cased.replace("'", "’") if "’" in run else cased)
-        return "".join(made)
+        return "".join(made)[: self._limit]

@@ -111,7 +111,10 @@ def _plain(value: Any) -> Any:
 
 def _problems(cls: type[Mask], params: Mapping[str, Any], error: pydantic.ValidationError) -> Iterator[Problem]:
     unions: dict[str, list[str]] = {}
-    for entry in error.errors(include_url=False):
+    entries = error.errors(include_url=False)
+    for entry in entries:
+        if entry["type"] == "too_short" and any(_within(e["loc"], entry["loc"]) for e in entries):
+            continue  # too few are left only because some of them are wrong
         inner = entry.get("ctx", {}).get("error")
         loc = _known(params, entry["loc"])
         where = ".".join(map(str, loc))
@@ -130,6 +133,10 @@ def _problems(cls: type[Mask], params: Mapping[str, Any], error: pydantic.Valida
     for where, messages in unions.items():  # one message for each member of a union of types
         subject = f"{cls.name}: {where}" if where else cls.name
         yield Problem(where, f"{subject}: {', or '.join(dict.fromkeys(messages))}")
+
+
+def _within(loc: Sequence[int | str], above: Sequence[int | str]) -> bool:
+    return len(loc) > len(above) and tuple(loc[: len(above)]) == tuple(above)
 
 
 def _known(params: Any, loc: Sequence[int | str]) -> tuple[int | str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
+from pydantic import AliasChoices, Field
 
 from dbmask import registry
 from dbmask.errors import PolicyError, Problem
@@ -106,6 +107,21 @@ class Checked(ValueMask):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Listed(ValueMask):
+    """A mask whose parameters have other names too."""
+
+    name: ClassVar[str] = "listed"
+    aliases: ClassVar[tuple[str, ...]] = ("from_list",)
+
+    file: Annotated[FileName, Field(validation_alias=AliasChoices("file", "seed_file"))]
+    column: Annotated[str | None, Field(validation_alias=AliasChoices("column", "seed_column"))] = None
+
+    def bind(self, columns: Columns, keys: KeyRing) -> Bound:
+        """Stand where the mask that it stands in for would stand."""
+        return build_mask("keep").bind(columns, keys)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Odd(ValueMask):
     """A mask of somebody else's, which says where it does not like itself."""
 
@@ -125,7 +141,7 @@ class Odd(ValueMask):
 @pytest.fixture
 def more_masks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The masks above, among those that are installed."""
-    classes = {**registry.mask_classes(), **{c.name: c for c in (Text, Group, Composite, Checked, Odd)}}
+    classes = {**registry.mask_classes(), **{c.name: c for c in (Text, Group, Composite, Checked, Listed, Odd)}}
     monkeypatch.setattr(registry, "mask_classes", lambda: classes)
     monkeypatch.setattr("dbmask.policy.jsonschema.mask_classes", lambda: classes)
     registry._by_any_name.cache_clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbmask.schema import TableKind
+from dbmask.schema import Column, Table, TableKind
 from tests.policy.helpers import ORDERS, USERS, masks, match, said
 from tests.schemas import INT, column, fk, name, schema, table
 
@@ -242,3 +242,46 @@ def test_a_column_of_two_keys_that_agree() -> None:
     found = match(text, schema(USERS, ORDERS, both))
     assert said(found) == []
     assert masks(found, "both") == {"x": "hash"}
+
+
+FILLED = "the database fills from masked values (mask what is referred to, or keep what it is made of: references can be followed then)"
+
+
+@pytest.mark.parametrize("inputs", [("a",), ()])
+def test_references_to_generated_columns(inputs: tuple[str, ...]) -> None:
+    made = [Column(n, INT, generated="stored", generated_from=inputs) for n in ("g", "h")]
+    one = Table(name("one"), (column("a", INT), *made))
+    two = table("two", column("x", INT), keys=(fk("x", "one", "g"),))
+    kept = match("tables: {one: {columns: {a: keep}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(kept) == []
+    masked = match("tables: {one: {columns: {a: hash}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(masked) == [f"public.two.x: refers to public.one.g, which {FILLED}"]
+    unsaid = match("tables: {one: {columns: {a: hash}}, two: {columns: {}}}", schema(one, two))
+    assert said(unsaid) == [
+        f"public.two.x: refers to public.one.g, which {FILLED}",
+        "public.two.x: is not named in the policy (give it a mask, or `keep`)",
+    ]
+
+
+def test_references_to_what_a_trigger_fills() -> None:
+    one = table("one", column("id", INT), key="id")
+    two = table("two", column("x", INT), keys=(fk("x", "one", "id"),))
+    found = match("tables: {one: {columns: {id: recompute}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(found) == [f"public.two.x: refers to public.one.id, which {FILLED}"]
+
+
+def test_a_generated_column_that_is_made_of_a_key_that_follows() -> None:
+    one = table("one", column("k", INT), column("g", INT, generated_from=("k",)), keys=(fk("k", "users", "id"),))
+    two = table("two", column("x", INT), keys=(fk("x", "one", "g"),))
+    text = "one: keep, two: {columns: {x: keep}}"
+    assert len(said(match(f"tables: {{{KEPT}, {text}}}", schema(USERS, one, two)))) == 1
+    kept = "users: {columns: {'*': keep}}"
+    assert said(match(f"tables: {{{kept}, {text}}}", schema(USERS, one, two))) == []
+
+
+def test_a_child_of_a_kept_table_follows_its_own_keys() -> None:
+    parent = table("p", column("u", INT))
+    child = table("c", column("u", INT), kind=TableKind.CHILD, parents=("p",), keys=(fk("u", "users", "id"),))
+    found = match(f"tables: {{{KEPT}, p: keep}}", schema(parent, child, USERS))
+    assert said(found) == []
+    assert (masks(found, "p"), masks(found, "c")) == ({"u": "keep"}, {"u": "hash"})

@@ -51,6 +51,17 @@ GOOD: list[dict[str, Any]] = [
         "tables": {
             "t": {
                 "columns": {
+                    "a": {"mask": "listed", "file": "x.csv"},
+                    "b": {"type": "from_list", "seed_file": "x.csv", "seed_column": "y"},
+                }
+            }
+        },
+    },
+    {
+        "version": 1,
+        "tables": {
+            "t": {
+                "columns": {
                     "a": {
                         "mask": "composite",
                         "masks": ["keep", {"mask": "redact", "keep_end": 1}, None],
@@ -89,6 +100,8 @@ BAD: list[dict[str, Any]] = [
     {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "redact", "keep_end": "4"}}}}},
     {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "redact", "strategy": "hash"}}}}},
     {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "checked"}}}}},
+    {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "listed", "seed_column": "y"}}}}},
+    {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "listed", "seed_file": 5}}}}},
     {"version": 1, "tables": {"t": {"columns": {"a": {"mask": "checked", "type": "x", "again": {"tipe": "y"}}}}}},
     {
         "version": 1,

@@ -248,6 +248,10 @@ class Dialect:
         assert made is not None  # noqa: S101 - every dialect has it
         return made
 
+    def wide(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
+        return None
+
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
         return cast(value, "BIGINT", self.name)
@@ -306,7 +310,7 @@ class Dialect:
         return self.let(start, lambda v: turn(v, 0), name) if self.names_values else None
 
     def one_of(self, value: E, values: Sequence[str]) -> E | None:
-        """Whether a text is one of these literals, compared by bytes; None where there are too many or none."""
+        """Whether a plain text is one of these literals; None where there are too many or none."""
         if not values or len(values) > self.max_literal_list:
             return None
         return exp.Paren(this=exp.In(this=value, expressions=[text(v) for v in values]))
@@ -347,6 +351,14 @@ def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
     for part in parts[1:]:
         made = node(this=made, expression=part)
     return exp.Paren(this=made) if len(parts) > 1 else made
+
+
+def separated(values: Sequence[str]) -> tuple[str, str] | None:
+    """Texts as one literal's content and what stands between them; None where they hold every separator that could."""
+    for separator in ("|", ";", "\t", "\x1f"):
+        if not any(separator in v for v in values):
+            return separator.join(values), separator
+    return None
 
 
 def json_list(values: Sequence[object]) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, separated, text
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
@@ -137,12 +137,19 @@ class DuckDB(Dialect):
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
 
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, f"DECIMAL(38,{places})", self.name)
+
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
-        items = exp.Array(expressions=[text(v) for v in values])
-        return call("LIST_EXTRACT", items, exp.Add(this=index, expression=integer(1)))
+        return call("LIST_EXTRACT", _texts(values), exp.Add(this=index, expression=integer(1)))
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        if not values or len(values) > self.max_literal_list:
+            return None
+        return call("LIST_CONTAINS", _texts(values), value)
 
     def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
         # A lambda over a one-element list: computed once, with no subquery to decorrelate.
@@ -172,6 +179,12 @@ class DuckDB(Dialect):
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))
         hours = exp.Paren(this=exp.Mul(this=days, expression=integer(24)))
         return exp.Paren(this=exp.Add(this=value, expression=call("TO_HOURS", hours)))
+
+
+def _texts(values: Sequence[str]) -> E:
+    """A list of texts. One literal, split, is one node where a list of literals is thousands, and is folded all the same."""
+    made = separated(values)
+    return exp.Array(expressions=[text(v) for v in values]) if made is None else call("STRING_SPLIT", *map(text, made))
 
 
 def _field(struct: E, name: str) -> E:
