@@ -174,6 +174,9 @@ class DuckDB(Dialect):
             return None  # truncation goes by the session's time zone
         return self.typed(call("DATE_TRUNC", text(part), value), kind)
 
+    def endless(self, value: E) -> E | None:
+        return call("ISINF", value)
+
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))
