@@ -20,13 +20,14 @@ class Found:
     """What one matcher found in a batch, and the texts it failed on: index -> reason, in words without content.
 
     ``rejected`` are matches that a filter rejected, with its name. ``lemmas`` gives, by (text, start, end), the value of
-    which a match is an inflected form.
+    which a match is an inflected form. ``dropped`` counts answers that were not in their text.
     """
 
     hits: list[Located] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     rejected: list[tuple[int, int, int, int, str]] = field(default_factory=list)
     lemmas: dict[tuple[int, int, int], str] = field(default_factory=dict)
+    dropped: int = 0
 
 
 class Finder(Protocol):

@@ -88,6 +88,7 @@ class Engine:
         for finder in self.finders:
             found = self._find(finder, batch)
             founds.append(found)
+            self.report.dropped += found.dropped
             for index, start, negative, rank in found.hits:
                 hits[index].append((start, negative, rank))
             for index, reason in found.failed.items():

@@ -23,6 +23,7 @@ class TextReport:
     spans: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     without: int = 0
+    dropped: int = 0
     nothing: list[str] = field(default_factory=list)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
@@ -51,6 +52,7 @@ class TextReport:
                 {"label": label, "matcher": matcher, "count": n} for (label, matcher), n in sorted(self.spans.items())
             ],
             "replaced": dict(sorted(self.failures.items())),
+            "dropped_quotes": self.dropped,
             "without_findings": self.without,
             "rows_without_findings": self.nothing,
         }
