@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dbmask.errors import ConnectorError
 from dbmask.schema import ColumnType
 from dbmask.spi import TargetTable
-from dbmask_connectors._ddl_parse import Clause, TableDef, names_in, parse_table
+from dbmask_connectors._ddl_parse import Clause, TableDef, names_in, parse_table, quoted
 
 __all__ = ["cut_table"]
 
@@ -52,12 +52,27 @@ class _Cut:
     def __init__(self, parsed: TableDef, target: TargetTable, present: set[str], left_out: list[str]) -> None:
         self.parsed, self.target, self.present, self.left_out = parsed, target, present, left_out
         self.edits: list[tuple[int, int, str]] = []
-        self.gone = tuple(target.dropped)
+        self.gone = {name.lower() for name in target.dropped}
+        self._drop_generated()
+
+    def _drop_generated(self) -> None:
+        """A generated column goes with any of those that it is made of."""
+        before = -1
+        while before != len(self.gone):
+            before = len(self.gone)
+            for column in self.parsed.columns:
+                clause = column.clause("GENERATED") or column.clause("AS")
+                lost = [n for n in self._named(clause) if n.lower() in self.gone] if clause else []
+                if lost and column.name.lower() not in self.gone:
+                    self.gone.add(column.name.lower())
+                    self.left_out.append(
+                        f"generated column {quoted(column.name)} of {self.target.name}: column {lost[0]} is dropped"
+                    )
 
     def text(self, retyped: dict[str, str]) -> str:
         kept = []
         for column in self.parsed.columns:
-            if column.name.lower() in {g.lower() for g in self.gone}:
+            if column.name.lower() in self.gone:
                 continue
             kept.append(column)
             for clause in column.clauses:
@@ -85,7 +100,7 @@ class _Cut:
 
     def _loses(self, clause: Clause, columns: tuple[str, ...]) -> bool:
         """Whether a constraint has to go; if so, it is noted."""
-        lost = [c for c in (*columns, *self._named(clause)) if c.lower() in {g.lower() for g in self.gone}]
+        lost = [c for c in (*columns, *self._named(clause)) if c.lower() in self.gone]
         if lost and clause.kind in ("PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
             self._note(clause, f"column {lost[0]} is dropped")
             return True

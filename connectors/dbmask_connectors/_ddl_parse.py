@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Clause", "ColumnDef", "TableDef", "Token", "names_in", "parse_table", "tokens", "unquote"]
+__all__ = ["Clause", "ColumnDef", "TableDef", "Token", "names_in", "parse_table", "quoted", "tokens", "unquote"]
 
 _LETTER = "A-Za-z_\u0080-\U0010ffff"
 _PARTS = rf"""(?P<space>\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))
@@ -52,6 +52,11 @@ def tokens(sql: str, brackets: bool = True) -> Iterator[Token]:
         yield Token(kind, match[0], match.start(), match.end(), depth)
         if match[0] == "(":
             depth += 1
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier in SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def unquote(text: str) -> str:

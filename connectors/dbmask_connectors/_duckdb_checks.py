@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from dbmask.schema import ForeignKey, Kind, TableName
 from dbmask.spi import Structure
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_schema import sequence_of
-from dbmask_connectors._duckdb_session import DuckDBReader, literal, quoted
+from dbmask_connectors._duckdb_session import DuckDBReader, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

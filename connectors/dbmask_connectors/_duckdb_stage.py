@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dbmask.errors import ConnectorError
 from dbmask.schema import ForeignKey
 from dbmask.spi import TargetTable
-from dbmask_connectors._duckdb_session import quoted
+from dbmask_connectors._ddl_parse import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

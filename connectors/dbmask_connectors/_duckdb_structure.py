@@ -15,9 +15,9 @@ from dbmask.errors import ConnectorError
 from dbmask.schema import Schema, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_cut import cut_table
-from dbmask_connectors._ddl_parse import tokens
+from dbmask_connectors._ddl_parse import quoted, tokens
 from dbmask_connectors._duckdb_schema import MARKER
-from dbmask_connectors._duckdb_session import connect, literal, quoted, translated
+from dbmask_connectors._duckdb_session import connect, literal, translated
 from dbmask_connectors._types_duckdb import declared
 
 if TYPE_CHECKING:
@@ -41,12 +41,15 @@ def own_structure(db: DuckDBPyConnection, path: Path, schema: Schema, tables: Se
     ]
     schemas = [f"CREATE SCHEMA {quoted(s)}" for (s,) in db.execute(_SCHEMAS).fetchall()]
     types, macros = _types_and_macros(db, path, left_out)
-    first = [storage_setting(db), *schemas, *types, *_sequences(db), *macros]
-    views = [(f"view {v.name}", v.definition) for v in schema.views]
-    later = [*_indexes(schema, wanted), *views, *_comments(db, wanted)]
-    with _trial([*first, *creates]) as trial:
-        kept, refused = _tried(trial, later)
-    left_out += [f"{name}: it needs something that is not in the replica" for name in refused]
+    first = [storage_setting(db), *schemas, *types, *_sequences(db)]
+    with _trial(first) as trial:
+        # A generated column may call a macro; a macro may read a table.
+        early, late = _tried(trial, [(_macro_name(m), m) for m in macros])
+        first += early
+        _run(trial, creates)
+        views = [(f"view {v.name}", v.definition) for v in schema.views]
+        kept, refused = _tried(trial, [*late, *_indexes(schema, wanted), *views, *_comments(db, wanted)])
+    left_out += [f"{name}: it needs something that is not in the replica" for name, _ in refused]
     return Structure(
         dialect="duckdb",
         schema=schema,
@@ -174,16 +177,25 @@ def _comments(db: DuckDBPyConnection, wanted: set[TableName]) -> list[tuple[str,
 
 def _trial(statements: Iterable[str]) -> DuckDBPyConnection:
     db = connect(":memory:", {})
-    with translated("the structure of the replica"):
-        for statement in statements:
-            db.execute(statement)
+    _run(db, statements)
     return db
 
 
-def _tried(db: DuckDBPyConnection, objects: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """The statements that stand on what is there, in an order in which they do, for a view may read a later one; and the
-    names of the rest.
-    """
+def _run(db: DuckDBPyConnection, statements: Iterable[str]) -> None:
+    with translated("the structure of the replica"):
+        for statement in statements:
+            db.execute(statement)
+
+
+def _macro_name(sql: str) -> str:
+    return "macro " + sql.removeprefix("CREATE MACRO ").partition("(")[0].strip()
+
+
+Named = tuple[str, str]
+
+
+def _tried(db: DuckDBPyConnection, objects: list[Named]) -> tuple[list[str], list[Named]]:
+    """The statements that stand on what is there, in an order in which they do, for a view may read a later one; and the rest."""
     import duckdb
 
     kept: list[str] = []
@@ -200,4 +212,4 @@ def _tried(db: DuckDBPyConnection, objects: list[tuple[str, str]]) -> tuple[list
         if len(refused) == len(left):
             break
         left = refused
-    return kept, [name for name, _ in left]
+    return kept, left

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dbmask.errors import ConnectorError
 from dbmask.schema import Column, ForeignKey, Index, TableName
 from dbmask.spi import Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 
 __all__ = ["full", "kept", "lost_rest", "missing_end", "require_distinct", "special_index", "translated_expression"]
 
@@ -64,4 +65,4 @@ def lost_rest(structure: Structure) -> list[str]:
 
 def full(name: TableName) -> str:
     """A name with its schema, quoted."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (name.schema, name.name) if part)
+    return ".".join(quoted(part) for part in (name.schema, name.name) if part)

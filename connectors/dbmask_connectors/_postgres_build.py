@@ -1,185 +1,189 @@
-"""What happens to a replica's structure before and after its rows."""
+"""What happens to a replica's structure before its rows and after them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dbmask.schema import ForeignKey, Table, TableKind, Trigger
+from dbmask.schema import Schema, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._postgres_copy import table_sql
+from dbmask_connectors._postgres_dump import Entry
+from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_sequences import set_sequences
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["check_foreign_keys", "create_tables", "finish"]
+__all__ = ["create_tables", "finish"]
 
-_SEPARATOR = "\0"
-# Views and rules may hang on columns that are dropped; indexes and constraints are in the post-data section anyway.
-_LATE = {"VIEW", "RULE"}
-
-
-def _split(entry: str) -> tuple[str, str, str]:
-    kind, name, sql = entry.split(_SEPARATOR, 2)
-    return kind, name, sql
+# Who may do what: tried before the rows, since roles may be missing here, and given after them.
+_RIGHTS = frozenset({"ACL", "DEFAULT ACL", "POLICY", "ROW SECURITY"})
+# They would fire on rows that are loaded; comments may stand on them.
+_LAST = frozenset({"TRIGGER", "COMMENT"})
 
 
-def create_tables(connection: psycopg.Connection[Any], structure: Structure) -> None:
-    """Everything that rows need: types, functions, tables; columns that are dropped go, columns of masks come."""
+def create_tables(connection: psycopg.Connection[Any], where: str, structure: Structure) -> tuple[str, ...]:
+    """Everything that rows need: types, functions, tables; columns that are dropped go, columns of masks come.
+
+    Returns what cannot arrive here, in words. Raises ConnectorError that names the entry which failed.
+    """
     connection.execute("SET check_function_bodies = off")
-    for entry in structure.pre:
-        _, _, sql = _split(entry)
-        connection.execute(sql.encode())
-    for table in structure.tables:
-        _fit_columns(connection, table)
-        for trigger in _early(table):
-            connection.execute(trigger.sql.encode())
+    rights = []
+    for entry in map(Entry.unpacked, structure.pre):
+        if entry.kind in _RIGHTS:
+            rights.append(entry)
+        else:
+            _run(connection, where, entry)
+    for table in sorted(structure.tables, key=lambda t: _depth(structure.schema, t.name)):
+        with translated(f"{where}: {table.name}"):
+            _fit_columns(connection, table)
+    for entry in _early(structure):
+        _run(connection, where, entry)
+    rights += [e for e in map(Entry.unpacked, structure.post) if e.kind in _RIGHTS]
+    refused = [e for e in rights if not _granted(connection, e, keep=False)]
+    forced = _unforce(connection)
+    return (
+        "owners",
+        *(f"{_said(e)}: a role is missing here, or this user may not" for e in refused),
+        *(f"FORCE ROW LEVEL SECURITY of {name}: the replica's owner reads it" for name in forced),
+    )
+
+
+def _said(entry: Entry) -> str:
+    return f"grants on {entry.name}" if entry.kind in ("ACL", "DEFAULT ACL") else str(entry)
+
+
+def _run(connection: psycopg.Connection[Any], where: str, entry: Entry) -> None:
+    with translated(f"{where}: {entry}"):
+        connection.execute(entry.sql.encode())
+
+
+def _granted(connection: psycopg.Connection[Any], entry: Entry, *, keep: bool) -> bool:
+    """Whether a right can be given here; unless it is to be kept it is taken back at once."""
+    from psycopg import Error
+
+    try:
+        with connection.transaction(force_rollback=not keep):
+            connection.execute(entry.sql.encode())
+    except Error:  # it was said among what did not arrive
+        return False
+    return True
+
+
+def _unforce(connection: psycopg.Connection[Any]) -> list[TableName]:
+    """Take FORCE ROW LEVEL SECURITY from tables: with it their owner could not verify what it wrote."""
+    from psycopg import sql
+
+    found = connection.execute(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relforcerowsecurity ORDER BY 1, 2"
+    ).fetchall()
+    for schema, name in found:
+        connection.execute(sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(table_sql(schema, name)))
+    return [TableName(schema, name) for schema, name in found]
+
+
+def _depth(schema: Schema, name: TableName) -> int:
+    """How many levels of inheritance stand above a table: columns are dropped from above."""
+    table = schema.tables.get(name)
+    return 1 + max((_depth(schema, p) for p in table.parents), default=0) if table else 0
 
 
 def _fit_columns(connection: psycopg.Connection[Any], table: TargetTable) -> None:
     from psycopg import sql
 
     name = table_sql(table.name.schema, table.name.name)
-    for column in table.dropped:
-        # What reads the column goes with it, and is reported by the plan.
-        connection.execute(sql.SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(name, sql.Identifier(column)))
+    computed = {c.name for c in table.table.columns if c.generated}
+    for column in sorted(table.dropped, key=lambda c: c not in computed):
+        # What reads the column was left out of the structure; where something was not, this fails and nothing is lost.
+        drop = sql.SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}")
+        connection.execute(drop.format(name, sql.Identifier(column)))
     known = {c.name for c in table.table.columns}
     for column in table.columns:
         if column not in known:
-            add = sql.SQL("ALTER TABLE {} ADD COLUMN {} text")
-            connection.execute(add.format(name, sql.Identifier(column)))
+            type_ = table.types[column].sql if column in table.types else ""
+            add = sql.SQL("ALTER TABLE {} ADD COLUMN {} {}")
+            connection.execute(add.format(name, sql.Identifier(column), sql.SQL(type_ or "text")))
 
 
-def _early(table: TargetTable) -> list[Trigger]:
+def _early(structure: Structure) -> list[Entry]:
     """The triggers that fill columns which rows do not bring: they must be there before the rows."""
-    brought = {*table.columns, *table.dropped}
-    filled = [c for c in table.table.columns if c.name not in brought and not c.generated]
-    if not filled or not table.rows:
-        return []
-    return [t for t in table.table.triggers if t.timing == "before insert"]
+    wanted: set[tuple[str, str]] = set()
+    for target in structure.tables:
+        brought = {*target.columns, *target.dropped}
+        filled = {c.name for c in target.table.columns if c.name not in brought and not c.generated}
+        if not filled or not target.rows:
+            continue
+        names = {target.name, *_heirs(structure.schema, target.name)}
+        triggers = [(n, t) for n in names if n in structure.schema.tables for t in structure.schema.tables[n].triggers]
+        before = [(n, t) for n, t in triggers if t.timing == "before insert"]
+        known = [(n, t) for n, t in before if filled.intersection(t.fills)]
+        # Where its source does not tell what a trigger fills, it may be the one.
+        covered = {c for _, t in known for c in t.fills}
+        chosen = known if filled <= covered else [*known, *((n, t) for n, t in before if not t.fills)]
+        wanted |= {(n.schema, f"{n.name} {t.name}") for n, t in chosen}
+    return [e for e in map(Entry.unpacked, structure.post) if e.kind == "TRIGGER" and (e.schema, e.name) in wanted]
 
 
-def finish(connection: psycopg.Connection[Any], structure: Structure, progress: Callable[[str], None]) -> None:
-    """Indexes and keys, sequences past the masked keys, derived values, triggers, statistics."""
+def _heirs(schema: Schema, name: TableName) -> list[TableName]:
+    """The partitions of a table, at every depth."""
+    parts = [t.name for t in schema.tables.values() if t.kind == "partition" and name in t.parents]
+    return [heir for part in parts for heir in (part, *_heirs(schema, part))]
+
+
+def finish(
+    connection: psycopg.Connection[Any], where: str, structure: Structure, progress: Callable[[str], None]
+) -> None:
+    """Indexes and keys, sequences past the masked keys, derived values, statistics, triggers, and who may do what."""
     progress("indexes and keys")
     connection.execute("SET maintenance_work_mem = '256MB'")
-    done = {f"{t.table.name.name} {trigger.name}" for t in structure.tables for trigger in _early(t)}
-    later = []
-    for entry in structure.post:
-        kind, name, sql = _split(entry)
-        if kind == "TRIGGER" and name in done:
-            continue
-        if kind in ("TRIGGER", "RULE", "MATERIALIZED VIEW DATA", "COMMENT"):
-            later.append(sql)
-        else:
-            connection.execute(sql.encode())
+    early = {(e.schema, e.name) for e in _early(structure)}
+    post = [e for e in map(Entry.unpacked, structure.post) if not (e.kind == "TRIGGER" and (e.schema, e.name) in early)]
+    # Rules are run in their place: some views get their query from one.
+    for entry in post:
+        if entry.kind not in _LAST | _RIGHTS:
+            _run(connection, where, entry)
     progress("sequences")
-    _set_sequences(connection, structure)
+    set_sequences(connection, structure.schema)
+    progress("derived values")
+    _refresh_views(connection, where)
     progress("statistics")
     connection.execute("ANALYZE")
-    progress("derived values")
-    _refresh_views(connection)
-    for sql in later:
-        connection.execute(sql.encode())
+    progress("triggers and rights")
+    for entry in post:
+        if entry.kind in _LAST:
+            _run(connection, where, entry)
+    for entry in [*map(Entry.unpacked, structure.pre), *post]:
+        if entry.kind in _RIGHTS:
+            _granted(connection, entry, keep=True)
 
 
-_SEQUENCES = """
-SELECT s.oid::regclass::text, sn.nspname, s.relname, q.seqincrement, tn.nspname, t.relname, a.attname
-FROM pg_class s
-JOIN pg_namespace sn ON sn.oid = s.relnamespace
-JOIN pg_sequence q ON q.seqrelid = s.oid
-JOIN (
-  SELECT d.refobjid AS sequence, ad.adrelid AS relation, ad.adnum AS number
-  FROM pg_depend d JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND d.objid = ad.oid
-  WHERE d.refclassid = 'pg_class'::regclass
-  UNION
-  SELECT d.objid, d.refobjid, d.refobjsubid FROM pg_depend d
-  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
-) AS used ON used.sequence = s.oid
-JOIN pg_class t ON t.oid = used.relation AND t.relkind IN ('r', 'p')
-JOIN pg_namespace tn ON tn.oid = t.relnamespace
-JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = used.number
-WHERE s.relkind = 'S'
-ORDER BY 1
-"""
+def _refresh_views(connection: psycopg.Connection[Any], where: str) -> None:
+    """Every materialized view, those that others read first, through plain views too."""
+    from graphlib import TopologicalSorter
 
-
-def _set_sequences(connection: psycopg.Connection[Any], structure: Structure) -> None:
-    """Each sequence past the highest key that a column fed by it holds; those that feed none where the source's stand."""
-    from psycopg import sql
-
-    highest: dict[tuple[str, str], tuple[int, int]] = {}
-    for _, schema, name, step, table_schema, table, column in connection.execute(_SEQUENCES).fetchall():
-        pick = sql.SQL("max" if step > 0 else "min")
-        query = sql.SQL("SELECT {}({}) FROM {}").format(pick, sql.Identifier(column), table_sql(table_schema, table))
-        row = connection.execute(query).fetchone()
-        value = row[0] if row else None
-        if isinstance(value, int):
-            known = highest.get((schema, name))
-            best = value if known is None else (max if step > 0 else min)(known[0], value)
-            highest[schema, name] = (best, step)
-    for sequence in structure.schema.sequences:
-        key = (sequence.name.schema, sequence.name.name)
-        owner = sequence.owner[0] if sequence.owner else None
-        if owner is None and key not in highest and sequence.last_value is not None:
-            highest[key] = (sequence.last_value, sequence.increment)
-    for (schema, name), (value, _) in highest.items():
-        sequence_name = table_sql(schema, name).as_string(connection)
-        found = connection.execute(
-            "SELECT setval(seqrelid, greatest(%s, seqmin)) FROM pg_sequence WHERE seqrelid = to_regclass(%s)",
-            (value, sequence_name),
-        )
-        found.fetchall()
-
-
-def _refresh_views(connection: psycopg.Connection[Any]) -> None:
-    """Every materialized view, those that others read first."""
     from psycopg import sql
 
     query = """
-        WITH RECURSIVE reads AS (
-          SELECT DISTINCT r.ev_class AS view, d.refobjid AS read FROM pg_rewrite r
-          JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
-          WHERE d.refobjid <> r.ev_class
-        ), depth AS (
-          SELECT c.oid AS view, 0 AS level FROM pg_class c WHERE c.relkind IN ('m', 'v')
-          UNION ALL
-          SELECT reads.view, depth.level + 1 FROM depth JOIN reads ON reads.read = depth.view WHERE depth.level < 100
-        )
-        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        JOIN (SELECT view, max(level) AS level FROM depth GROUP BY view) AS d ON d.view = c.oid
-        WHERE c.relkind = 'm' ORDER BY d.level, 1, 2
+        SELECT r.ev_class::bigint, d.refobjid::bigint FROM pg_rewrite r
+        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+        WHERE d.refobjid <> r.ev_class AND r.rulename = '_RETURN'
     """
-    for schema, name in connection.execute(query).fetchall():
-        connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(table_sql(schema, name)))
-
-
-def check_foreign_keys(connection: psycopg.Connection[Any], structure: Structure) -> Mapping[str, int]:
-    """Rows of the replica that refer to nothing, for every key, declared ones too."""
-    there = {t.name for t in structure.tables if t.rows}
-    found = {}
-    for target in structure.tables:
-        table = target.table
-        if not target.rows or table.kind is TableKind.PARTITION:
-            continue
-        for key in table.foreign_keys:
-            if key.ref_table in there and set(key.columns) <= {c.name for c in table.columns} - set(target.dropped):
-                label = f"{table.name}.{key.name or '+'.join(key.columns)}"
-                found[label] = _broken(connection, table, key)
-    return found
-
-
-def _broken(connection: psycopg.Connection[Any], table: Table, key: ForeignKey) -> int:
-    from psycopg import sql
-
-    pairs = list(zip(key.columns, key.ref_columns, strict=True))
-    same = sql.SQL(" AND ").join(sql.SQL("p.{} = c.{}").format(sql.Identifier(r), sql.Identifier(c)) for c, r in pairs)
-    given = sql.SQL(" AND ").join(sql.SQL("c.{} IS NOT NULL").format(sql.Identifier(c)) for c, _ in pairs)
-    query = sql.SQL("SELECT count(*) FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
-        table_sql(table.name.schema, table.name.name),
-        given,
-        table_sql(key.ref_table.schema, key.ref_table.name),
-        same,
-    )
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    reads: TopologicalSorter[int] = TopologicalSorter()
+    for view, read in connection.execute(query).fetchall():
+        reads.add(view, read)
+    names = {
+        oid: (schema, name)
+        for oid, schema, name in connection.execute(
+            "SELECT c.oid::bigint, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relkind = 'm' ORDER BY 2, 3"
+        ).fetchall()
+    }
+    for oid in names:
+        reads.add(oid)
+    for oid in reads.static_order():
+        if oid in names:
+            with translated(f"{where}: materialized view {TableName(*names[oid])}"):
+                connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(table_sql(*names[oid])))

@@ -9,6 +9,7 @@ from typing import Any
 from dbmask.schema import (
     Check,
     Column,
+    ColumnType,
     ForeignKey,
     Index,
     Schema,
@@ -27,6 +28,8 @@ from dbmask_connectors._postgres_types import column_type
 __all__ = ["read_schema"]
 
 _KIND = {"r": TableKind.TABLE, "p": TableKind.PARTITIONED}
+_PAGE = 8192
+_ROW = 100  # bytes of a row that nothing is known about
 _NameOf = dict[int, TableName]
 
 
@@ -76,9 +79,10 @@ class _Catalog:
                 tuple(triggers[oid]),
                 self._estimate(r),
                 r["bytes"],
+                r["comment"],
                 row_security=r["row_security"],
             )
-        _lift_keys(tables)
+        _lift(tables)
         for child in [t for t in tables.values() if t.kind is TableKind.CHILD]:
             for parent in child.parents:
                 tables[parent] = replace(tables[parent], inherited=True)
@@ -95,9 +99,13 @@ class _Catalog:
         )
 
     def _estimate(self, r: dict[str, Any]) -> int | None:
-        if r["rows"] >= 0:
-            return int(r["rows"])
-        return None  # never analysed
+        """Rows as of the last ANALYZE, at the table's present size; a guess by its size where there was none."""
+        size = r["main_bytes"]
+        if size is None:
+            return int(r["rows"]) if r["rows"] >= 0 else None
+        if r["rows"] > 0 and r["pages"] > 0:
+            return int(r["rows"] * size / (r["pages"] * _PAGE))
+        return int(size / _ROW)
 
     def _columns(self) -> dict[int, list[Column]]:
         labels: dict[int, list[str]] = defaultdict(list)
@@ -108,14 +116,7 @@ class _Catalog:
             sources[g["oid"], g["number"]].append(g["source"])
         made: dict[int, list[Column]] = defaultdict(list)
         for c in self._rows(queries.COLUMNS):
-            type_ = column_type(
-                c["written"],
-                c["base"],
-                c["base_written"],
-                domain=c["domain"],
-                deterministic=c["deterministic"],
-                labels=tuple(labels[c["base_oid"]]),
-            )
+            type_ = self._type(c, labels)
             identity = {"a": "always", "d": "by default"}.get(c["identity"])
             default = c["default"]
             if identity is None and default and default.startswith("nextval("):
@@ -130,9 +131,25 @@ class _Catalog:
                     generated=generated,
                     generated_from=tuple(sources[c["oid"], c["number"]]) if generated else (),
                     identity=identity,
+                    comment=c["comment"],
                 )
             )
         return made
+
+    def _type(self, c: dict[str, Any], labels: dict[int, list[str]]) -> ColumnType:
+        element = None
+        if c["element"] is not None:
+            written = c["element_written"]
+            element = column_type(written, c["element"], written, labels=tuple(labels.get(c["element_oid"], ())))
+        return column_type(
+            c["written"],
+            c["base"],
+            c["base_written"],
+            domain=c["domain"],
+            deterministic=c["deterministic"],
+            labels=tuple(labels.get(c["base_oid"], ())),
+            element=element,
+        )
 
     def _constraints(self) -> tuple[dict[int, list[Unique]], dict[int, list[Check]], dict[int, list[ForeignKey]]]:
         uniques: dict[int, list[Unique]] = defaultdict(list)
@@ -141,7 +158,7 @@ class _Catalog:
         for c in self._rows(queries.CONSTRAINTS):
             oid, columns = c["oid"], tuple(c["columns"])
             if c["type"] in "pu":
-                uniques[oid].append(Unique(c["name"], columns, primary=c["type"] == "p"))
+                uniques[oid].append(Unique(c["name"], columns, c["type"] == "p", nulls_distinct=not c["nulls_equal"]))
             elif c["type"] == "f" and c["ref"] in self.names:
                 ref = tuple(c["ref_columns"])
                 keys[oid].append(ForeignKey(c["name"], columns, self.names[c["ref"]], ref, deferrable=c["deferrable"]))
@@ -158,7 +175,8 @@ class _Catalog:
         for i in self._rows(queries.INDEXES):
             columns = tuple(i["columns"] or ())
             if i["unique"] and columns and not i["expressions"]:
-                uniques[i["oid"]].append(Unique(i["name"], columns, partial=i["partial"]))
+                unique = Unique(i["name"], columns, nulls_distinct=not i["nulls_equal"], partial=i["partial"])
+                uniques[i["oid"]].append(unique)
             made[i["oid"]].append(Index(i["name"], () if i["expressions"] else columns, i["unique"], i["sql"]))
         return made
 
@@ -191,7 +209,7 @@ class _Catalog:
             if d["read"] in self.names:
                 reads[d["oid"]].add(self.names[d["read"]])
         return tuple(
-            View(self.names[r["oid"]], materialized=r["kind"] == "m", reads=tuple(sorted(reads[r["oid"]])))
+            View(self.names[r["oid"]], r["definition"], r["kind"] == "m", tuple(sorted(reads[r["oid"]])))
             for r in self.relations
             if r["kind"] in "vm"
         )
@@ -204,13 +222,23 @@ class _Catalog:
         return tuple(made)
 
 
-def _lift_keys(tables: dict[TableName, Table]) -> None:
-    """Give a partitioned table the foreign keys that only its partitions declare: its rows are masked as one table's."""
-    for part in list(tables.values()):
-        if part.kind is not TableKind.PARTITION:
-            continue
-        for name in part.parents:
-            root = tables[name]
-            known = {(k.columns, k.ref_table) for k in root.foreign_keys}
-            fresh = tuple(k for k in part.foreign_keys if (k.columns, k.ref_table) not in known)
-            tables[name] = replace(root, foreign_keys=(*root.foreign_keys, *fresh))
+def _lift(tables: dict[TableName, Table]) -> None:
+    """Give a partitioned table what its partitions have: rows and bytes, and the foreign keys that only they declare.
+
+    Its rows are masked as one table's.
+    """
+
+    def depth(table: Table) -> int:
+        return 1 + max((depth(tables[p]) for p in table.parents), default=0)
+
+    parts = [t for t in tables.values() if t.kind is TableKind.PARTITION]
+    sizes: dict[TableName, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for name in sorted((t.name for t in parts), key=lambda n: depth(tables[n]), reverse=True):
+        part = tables[name]
+        root = tables[part.parents[0]]
+        known = {(k.columns, k.ref_table) for k in root.foreign_keys}
+        fresh = tuple(k for k in part.foreign_keys if (k.columns, k.ref_table) not in known)
+        rows, size = sizes[root.name]
+        sizes[root.name] = (rows + (part.rows or 0), size + (part.bytes or 0))
+        rows, size = sizes[root.name]
+        tables[root.name] = replace(root, foreign_keys=(*root.foreign_keys, *fresh), rows=rows, bytes=size)

@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.schema import TableName
 from dbmask_connectors._postgres_session import Address
 
 __all__ = ["Entry", "dump", "entries"]
 
-_HEADER = re.compile(
-    r"^--\n-- Name: (?P<name>.*); Type: (?P<type>[A-Z -]+); Schema: (?P<schema>.*); Owner: .*\n--\n", re.M
+_SECTIONS = ("pre-data", "post-data")
+# Comments that stand outside of every literal, name and body: only these can be headers of entries.
+_LEXER = re.compile(
+    r"""
+      (?P<comment>--[^\n]*)
+    | /\*.*?\*/
+    | (?<![A-Za-z0-9_$])[Ee]'(?:[^'\\]|\\.|'')*'
+    | '(?:[^']|'')*'
+    | "(?:[^"]|"")*"
+    | (?<![A-Za-z0-9_$])\$(?P<tag>[A-Za-z_]\w*)?\$.*?\$(?P=tag)\$
+    | (?<![A-Za-z0-9_$])\$\$.*?\$\$
+    """,
+    re.X | re.S,
 )
-# What would need roles or rights that the replica's server does not have.
-_LEFT_OUT = {"POLICY": "row-security policy", "ROW SECURITY": "row security of", "EVENT TRIGGER": "event trigger"}
+_TOC = re.compile(r"-- TOC entry (\d+) \(class (\d+) OID (\d+)\)")
+_NAME = re.compile(r"-- Name: (.*); Type: ([A-Z][A-Z -]*); Schema: (.*); Owner: .*")
+# What pg_dump writes between entries: settings of storage that the replica's server may not have, psql's commands.
+_BETWEEN = re.compile(
+    r"(?:^|\n)(?:\\(?:un)?restrict [^\n]*|SET default_(?:tablespace|table_access_method) = [^\n]*;)\Z"
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a dump: its ``name`` and ``type`` as pg_dump writes them, and its SQL."""
+    """One entry of a dump: its SQL, what pg_dump calls it, and which object of the catalogs it makes.
 
-    name: str
-    type: str
+    ``number`` is its own in the dump; ``catalog`` and ``oid`` are 0 where it makes no object (comments, grants), and
+    ``needs`` the numbers of the entries that such a one hangs on.
+    """
+
+    kind: str
     schema: str
+    name: str
     sql: str
+    number: int = 0
+    catalog: int = 0
+    oid: int = 0
+    needs: tuple[int, ...] = ()
 
-    @property
-    def left_out(self) -> str:
-        """What to call it among the things that do not arrive; empty where it does."""
-        what = _LEFT_OUT.get(self.type)
-        return f"{what} {self.name}" if what else ""
+    def packed(self) -> str:
+        """What a Structure carries: kind, schema, name and SQL."""
+        return "\0".join((self.kind, self.schema, self.name, self.sql))
+
+    @classmethod
+    def unpacked(cls, text: str) -> Entry:
+        """The entry that a Structure carries."""
+        kind, schema, name, sql = text.split("\0", 3)
+        return cls(kind, schema, name, sql)
+
+    def __str__(self) -> str:
+        where = f" in schema {self.schema}" if self.schema not in ("", "-") else ""
+        return f"{self.kind.lower()} {self.name}{where}"
 
 
 def _program(version: int) -> str:
     """The newest pg_dump here. Raises UsageError where there is none, or none as new as the server."""
     found = [str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"), key=_major)]
     on_path = shutil.which("pg_dump")
+    seen = 0
     for program in [*reversed(found), *([on_path] if on_path else [])]:
         shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
         major = re.search(r"(\d+)", shown)
+        seen = max(seen, int(major[1]) if major else 0)
         if major and int(major[1]) >= version:
             return program
+    have = f"the one here is version {seen}" if seen else "there is none here"
     raise UsageError(
-        f"cloning from PostgreSQL {version} needs its pg_dump, version {version} or later: "
+        f"cloning from PostgreSQL {version} needs its pg_dump, version {version} or later; {have}: "
         f"install the package postgresql-client-{version}"
     )
 
@@ -59,49 +94,120 @@ def _major(path: Path) -> int:
     return int(name) if name.isdigit() else 0
 
 
-def dump(address: Address, section: str, version: int, without: Iterable[TableName]) -> str:
-    """pg_dump's SQL of one section ("pre-data" or "post-data"), without data, owners, grants and these relations.
+def dump(address: Address, version: int) -> dict[str, list[Entry]]:
+    """The entries of pg_dump's sections "pre-data" and "post-data". Raises ConnectorError and UsageError."""
+    text = _run(address, _program(version))
+    return {section: list(entries(part)) for section, part in text.items()}
 
-    The password travels in the environment, not on the command line. Raises ConnectorError and UsageError.
-    """
+
+def _run(address: Address, program: str) -> dict[str, str]:
     command = [
-        _program(version),
+        program,
         "--schema-only",
-        f"--section={section}",
+        "--verbose",  # its headers tell each entry's object
         "--no-owner",
-        "--no-privileges",
         "--no-publications",
         "--no-subscriptions",
         "--no-security-labels",
         "--no-tablespaces",
         "--lock-wait-timeout=30000",
-        *(f"--exclude-table={_pattern(name)}" for name in without),
     ]
-    environ = dict(os.environ)
+    made = {}
+    with _environment(address) as environ:
+        for section in _SECTIONS:
+            done = subprocess.run(  # noqa: S603
+                [*command, f"--section={section}"], capture_output=True, env=environ, check=False
+            )
+            if done.returncode != 0:
+                # Its messages name objects; a schema dump reads no rows that they could quote.
+                lines = done.stderr.decode("utf-8", "replace").splitlines()
+                first = next((line for line in lines if "error:" in line), "error: no message")
+                raise ConnectorError(f"{address}: pg_dump failed: {first.partition('error:')[2].strip()}")
+            made[section] = done.stdout.decode("utf-8")
+    return made
+
+
+@contextlib.contextmanager
+def _environment(address: Address) -> Iterator[dict[str, str]]:
+    """The environment that leads pg_dump to the database; the password is in a file that only this user can read.
+
+    A process's environment can be seen by its user's other processes for as long as it lives, its arguments by all.
+    """
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PG") or k in ("PGSSLMODE", "PGSSLROOTCERT")}
     params = address.params()
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    names |= {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "connect_timeout": "PGCONNECT_TIMEOUT"}
-    environ.update({names[k]: str(v) for k, v in params.items() if k in names})
-    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)  # noqa: S603
-    if done.returncode != 0:
-        # Its messages name objects; DETAIL lines and contexts may quote rows, but a schema dump reads none.
-        first = next((line for line in done.stderr.splitlines() if "error:" in line), "no message")
-        raise ConnectorError(f"{address}: pg_dump failed: {first.partition('error:')[2].strip()}")
-    return done.stdout
-
-
-def _pattern(name: TableName) -> str:
-    """A pattern that matches this name alone: quoted parts are taken as they are."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (name.schema, name.name))
+    password = params.pop("password", None)
+    names = {
+        "host": "PGHOST",
+        "hostaddr": "PGHOSTADDR",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "dbname": "PGDATABASE",
+        "options": "PGOPTIONS",
+        "service": "PGSERVICE",
+        "passfile": "PGPASSFILE",
+        "connect_timeout": "PGCONNECT_TIMEOUT",
+    }
+    names |= {f"ssl{part}": f"PGSSL{part.upper()}" for part in ("mode", "cert", "key", "rootcert", "crl")}
+    for ours, theirs in names.items():
+        if ours in params:
+            environ[theirs] = str(params[ours])
+        elif theirs in os.environ:
+            environ[theirs] = os.environ[theirs]
+    environ["PGCLIENTENCODING"] = "UTF8"
+    environ["PGAPPNAME"] = "dbmask"
+    environ["LC_ALL"] = "C"
+    if password is None:
+        if "PGPASSWORD" in os.environ:
+            environ["PGPASSWORD"] = os.environ["PGPASSWORD"]
+        yield environ
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="dbmask-") as file:  # made with mode 0600
+        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+        file.write(f"*:*:*:*:{escaped}\n")
+        file.flush()
+        environ["PGPASSFILE"] = file.name
+        yield environ
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """Cut a dump at its headers. What stands before the first (settings) is left away: sessions have their own."""
-    text = re.sub(r"^\\(?:un)?restrict .*$", "", text, flags=re.M)
-    found = list(_HEADER.finditer(text))
-    for i, match in enumerate(found):
-        end = found[i + 1].start() if i + 1 < len(found) else len(text)
-        body = text[match.end() : end].split("\n--\n-- PostgreSQL database dump complete")[0].strip()
-        body = re.sub(r"^SET default_(?:tablespace|table_access_method) = .*;$", "", body, flags=re.M).strip()
-        if body:
-            yield Entry(match["name"], match["type"], match["schema"], body)
+    """Cut a verbose dump into its entries.
+
+    Headers are comments; a comment's text within a literal or a function's body is none. What stands before the first
+    (settings) is left away: sessions have their own.
+    """
+    heads: list[tuple[int, list[str]]] = []
+    comments = [(m.start(), m["comment"]) for m in _LEXER.finditer(text) if m["comment"] is not None]
+    for i, (start, comment) in enumerate(comments):
+        if _TOC.fullmatch(comment) is not None:
+            lines = [c for _, c in comments[i : i + 4]]
+            heads.append((start, lines))
+    for i, (start, lines) in enumerate(heads):
+        end = heads[i + 1][0] if i + 1 < len(heads) else len(text)
+        made = _entry(lines, text[start:end])
+        if made.sql:
+            yield made
+
+
+def _entry(lines: list[str], text: str) -> Entry:
+    toc = _TOC.fullmatch(lines[0])
+    needs = tuple(int(n) for n in re.findall(r"\d+", lines[1])) if lines[1].startswith("-- Dependencies:") else ()
+    named = next((m for m in map(_NAME.fullmatch, lines[1:]) if m), None)
+    if toc is None or named is None:
+        raise ConnectorError(f"pg_dump's output is not understood at {lines[0]!r}")
+    name, kind, schema = named[1], named[2], named[3]
+    number, catalog, oid = (int(n) for n in toc.groups())
+    return Entry(kind, schema if schema != "-" else "", name, _body(text), number, catalog, oid, needs)
+
+
+def _body(text: str) -> str:
+    """The SQL between two headers, without comments, and without what pg_dump writes behind an entry."""
+    kept = []
+    at = 0
+    for match in _LEXER.finditer(text):
+        if match["comment"] is not None:
+            kept.append(text[at : match.start()])
+            at = match.end()
+    sql = "".join([*kept, text[at:]]).strip()
+    while found := _BETWEEN.search(sql):
+        sql = sql[: found.start()].rstrip()
+    return sql

@@ -20,8 +20,11 @@ __all__ = [
 
 RELATIONS = """
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relispartition AS partition,
-       c.relrowsecurity AS row_security, c.reltuples::bigint AS rows,
-       CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) END AS bytes
+       c.relrowsecurity AS row_security, c.reltuples::bigint AS rows, c.relpages AS pages,
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) END AS bytes,
+       CASE WHEN c.relkind = 'r' THEN pg_relation_size(c.oid) END AS main_bytes,
+       obj_description(c.oid, 'pg_class') AS comment,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
@@ -32,23 +35,26 @@ ORDER BY n.nspname, c.relname
 
 COLUMNS = """
 WITH RECURSIVE base AS (
-  SELECT t.oid AS type, t.oid AS base, -1 AS typmod, false AS not_null FROM pg_type t
+  SELECT t.oid AS type, t.oid AS base, -1 AS typmod, false AS not_null, NULL::text AS fallback FROM pg_type t
   UNION ALL
-  SELECT b.type, t.typbasetype, t.typtypmod, b.not_null OR t.typnotnull
+  SELECT b.type, t.typbasetype, t.typtypmod, b.not_null OR t.typnotnull, coalesce(b.fallback, t.typdefault COLLATE "default")
   FROM base b JOIN pg_type t ON t.oid = b.base WHERE t.typtype = 'd'
 )
 SELECT a.attrelid AS oid, a.attnum AS number, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS written,
        bt.typname AS base, bt.oid AS base_oid,
        format_type(bt.oid, CASE WHEN t.typtype = 'd' THEN b.typmod ELSE a.atttypmod END) AS base_written,
        CASE WHEN t.typtype = 'd' THEN t.typname END AS domain, b.not_null AS domain_not_null,
+       e.typname AS element, e.oid AS element_oid, format_type(e.oid, NULL) AS element_written,
+       col_description(a.attrelid, a.attnum) AS comment,
        a.attnotnull AS not_null, a.attidentity::text AS identity, a.attgenerated::text AS generated,
-       pg_get_expr(d.adbin, d.adrelid) AS default, coalesce(co.collisdeterministic, true) AS deterministic
+       coalesce(pg_get_expr(d.adbin, d.adrelid), b.fallback) AS default, coalesce(co.collisdeterministic, true) AS deterministic
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
 JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 JOIN pg_type t ON t.oid = a.atttypid
 JOIN base b ON b.type = a.atttypid
 JOIN pg_type bt ON bt.oid = b.base AND bt.typtype <> 'd'
+LEFT JOIN pg_type e ON e.oid = bt.typelem AND bt.typcategory = 'A'
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
 WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -74,8 +80,10 @@ SELECT c.conrelid AS oid, c.conname AS name, c.contype::text AS type, c.confreli
              JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i) AS columns,
        ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS k (n, i)
              JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i) AS ref_columns,
-       CASE WHEN c.contype IN ('c', 'x') THEN pg_get_constraintdef(c.oid) END AS sql
+       CASE WHEN c.contype IN ('c', 'x') THEN pg_get_constraintdef(c.oid) END AS sql,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal
 FROM pg_constraint c
+LEFT JOIN pg_index i ON c.contype = 'u' AND i.indexrelid = c.conindid
 WHERE c.contype IN ('p', 'u', 'f', 'c', 'x') AND c.conrelid <> 0 AND (c.contype <> 'f' OR c.conparentid = 0)
 ORDER BY c.conrelid, c.contype = 'p' DESC, c.conname
 """
@@ -89,7 +97,9 @@ WHERE c.contype = 'c' AND c.contypid <> 0
 """
 
 INDEXES = """
-SELECT i.indrelid AS oid, c.relname AS name, i.indisunique AS unique, i.indpred IS NOT NULL AS partial,
+SELECT i.indrelid AS oid, c.relname AS name, i.indisunique AS unique,
+       coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_equal,
+       i.indpred IS NOT NULL AS partial,
        i.indexprs IS NOT NULL AS expressions, pg_get_indexdef(i.indexrelid) AS sql,
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (n, o)
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n

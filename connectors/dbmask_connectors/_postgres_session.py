@@ -29,6 +29,7 @@ _SETTINGS = {
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "0",
     "standard_conforming_strings": "on",
+    "xmloption": "content",
     # A source whose policies would hide rows is an error, never a smaller replica.
     "row_security": "off",
     "application_name": "dbmask",

@@ -6,16 +6,14 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from dbmask.schema import Schema, TableKind, TableName
+from dbmask.schema import Schema, TableName
 from dbmask.spi import Capabilities, Structure, TargetTable
 from dbmask_connectors._postgres_catalog import read_schema
-from dbmask_connectors._postgres_dump import dump, entries
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_session import Address, PostgresReader, connect
+from dbmask_connectors._postgres_structure import read_structure
 
 __all__ = ["PostgresSource", "identity_of"]
-
-_SEPARATOR = "\0"
 
 
 def identity_of(connection: object) -> str:
@@ -85,31 +83,12 @@ class PostgresSource:
         return found
 
     def structure(self, schema: Schema, tables: Sequence[TargetTable]) -> Structure:
-        """pg_dump's entries, without the tables that are skipped and without what reads them."""
-        wanted = {t.name for t in tables}
-        wanted |= {
-            n for n, t in schema.tables.items() if t.kind is TableKind.PARTITION and wanted.intersection(t.parents)
-        }
-        skipped = set(schema.tables) - wanted
-        hidden = skipped | _dependents(schema, skipped)
-        left_out = [
-            f"{'materialized ' if v.materialized else ''}view {v.name}" for v in schema.views if v.name in hidden
-        ]
-        sections = []
-        for section in ("pre-data", "post-data"):
-            made = list(entries(dump(self.address, section, self.version, sorted(hidden))))
-            left_out += [e.left_out for e in made if e.left_out]
-            sections.append(tuple(_SEPARATOR.join((e.type, e.name, e.sql)) for e in made if not e.left_out))
-        return Structure(
-            "postgres", schema, tuple(tables), sections[0], sections[1], (*schema.left_out, *left_out), self._options()
-        )
+        """pg_dump's entries, without the tables that are skipped and without what hangs on them.
 
-    def _options(self) -> dict[str, str]:
+        Raises ConnectorError, and UsageError where pg_dump is missing or a wanted table cannot stand.
+        """
         with translated(str(self.address)):
-            row = self.connection.execute(
-                "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
-            ).fetchone()
-        return dict(zip(("encoding", "lc_collate", "lc_ctype"), row or (), strict=False))
+            return read_structure(self.connection, self.address, self.version, schema, tables)
 
     @contextmanager
     def snapshot(self) -> Iterator[PostgresReader]:
@@ -124,13 +103,3 @@ class PostgresSource:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
-
-
-def _dependents(schema: Schema, skipped: set[TableName]) -> set[TableName]:
-    """Views that read what is skipped, directly or through other views."""
-    found: set[TableName] = set()
-    while True:
-        more = {v.name for v in schema.views if v.name not in found and (skipped | found).intersection(v.reads)}
-        if not more:
-            return found
-        found |= more

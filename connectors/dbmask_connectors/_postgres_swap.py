@@ -1,37 +1,41 @@
 """Databases beside databases: made, marked, renamed into place, dropped.
 
-A database that is being built is named ``<target>__dbmask_<run>`` and held by an advisory lock of its own session,
-which ends with the process that builds it: what nobody holds was left by a run that died.
+A database that is being built is named ``<target>__dbmask_<run>``. The session that makes it holds an advisory lock of
+that name first, which ends with the process: what nobody holds and nobody is in was left by a run that died.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dbmask.errors import UsageError
+from dbmask.errors import ConnectorError, UsageError
+from dbmask_connectors._postgres_errors import translated
 
 if TYPE_CHECKING:
     import psycopg
 
 __all__ = [
+    "MARKER",
     "building_name",
     "check_rights",
     "clear_leftovers",
     "create_database",
     "drop",
-    "exists",
-    "hold",
     "is_empty",
     "is_ours",
-    "mark",
+    "number_of",
     "publish",
 ]
 
 MARKER = "made by dbmask"
 _PART = "__dbmask_"
+_OLD = "old"
 _MAX = 63
+_ATTEMPTS = 5
 
 
 def _short(target: str) -> str:
@@ -44,13 +48,14 @@ def _short(target: str) -> str:
 
 
 def building_name(target: str, run: str) -> str:
-    """The name under which a run builds beside ``target``; 63 bytes at most."""
+    """The name under which a run builds beside ``target``; 63 bytes at most. ``run`` is up to 16 hex digits."""
     return f"{_short(target)}{_PART}{run[:16]}"
 
 
-def exists(admin: psycopg.Connection[Any], name: str) -> bool:
-    """Whether there is a database of this name."""
-    return admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+def number_of(admin: psycopg.Connection[Any], name: str) -> int:
+    """The oid of the database of this name; 0 where there is none."""
+    row = admin.execute("SELECT oid::bigint FROM pg_database WHERE datname = %s", (name,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def is_ours(admin: psycopg.Connection[Any], name: str) -> bool:
@@ -62,14 +67,17 @@ def is_ours(admin: psycopg.Connection[Any], name: str) -> bool:
 
 
 def is_empty(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the database holds no relation, function or type of a user's."""
-    query = """
-        SELECT NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                           WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_')
-           AND NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-                           WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_')
+    """Whether the database holds no relation, function, type or schema of a user's; extensions count for nothing."""
+    own = """
+        NOT EXISTS (SELECT FROM {0} o JOIN pg_namespace n ON n.oid = o.{1}
+                    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
+                    AND NOT EXISTS (SELECT FROM pg_depend d
+                                    WHERE d.classid = '{0}'::regclass AND d.objid = o.oid AND d.deptype = 'e'))
     """
-    row = connection.execute(query).fetchone()
+    parts = [own.format(c, s) for c, s in (("pg_class", "relnamespace"), ("pg_proc", "pronamespace"))]
+    # An extension's array types hang on its types, not on itself.
+    parts.append(own.format("pg_type", "typnamespace AND o.typcategory <> 'A'"))
+    row = connection.execute(f"SELECT {' AND '.join(parts)}".encode()).fetchone()
     return bool(row and row[0])
 
 
@@ -83,79 +91,156 @@ def check_rights(admin: psycopg.Connection[Any], where: str) -> None:
 
 
 def create_database(admin: psycopg.Connection[Any], name: str, options: Mapping[str, str]) -> None:
-    """Make a database from template0 with the source's encoding and locale."""
+    """Make a database from template0 with the source's encoding and locale; until it is published nobody else may enter."""
     from psycopg import sql
 
+    admin.execute("SELECT pg_advisory_lock(%s)", (_lock_number(name),))
     query = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-    for option in ("encoding", "lc_collate", "lc_ctype"):
+    for option in ("encoding", "locale_provider", "icu_locale", "lc_collate", "lc_ctype"):
         if options.get(option):
             query += sql.SQL(" {} {}").format(sql.SQL(option.upper()), sql.Literal(options[option]))
     admin.execute(query)
+    admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(MARKER)))
 
 
 def _lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(b"dbmask building " + name.encode()).digest()[:8], "big", signed=True)
 
 
-def hold(connection: psycopg.Connection[Any], target: str) -> None:
-    """Hold the building database for as long as this session lives."""
-    connection.execute("SELECT pg_advisory_lock(%s)", (_lock_number(target),))
-
-
 def clear_leftovers(admin: psycopg.Connection[Any], target: str) -> None:
-    """Drop databases that dead runs built beside this target: those in which nobody is."""
-    prefix = _short(target) + _PART
+    """Drop databases that dead runs built beside this target: those that nobody holds and nobody is in."""
+    pattern = re.compile(re.escape(_short(target) + _PART) + rf"(?:[0-9a-f]{{1,16}}|{_OLD})\Z")
     rows = admin.execute(
-        "SELECT datname FROM pg_database d WHERE starts_with(datname, %s) "
-        "AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.database = d.oid AND l.locktype = 'advisory')",
-        (prefix,),
+        "SELECT datname FROM pg_database d WHERE pg_has_role(datdba, 'MEMBER') "
+        "AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)"
     ).fetchall()
     for (name,) in rows:
-        drop(admin, name)
+        if pattern.match(name) and not _is_held(admin, name):
+            drop(admin, name)
+
+
+def _is_held(admin: psycopg.Connection[Any], name: str) -> bool:
+    row = admin.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+        "AND (classid::bigint << 32) | objid::bigint = %s)",
+        (_lock_number(name),),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def drop(admin: psycopg.Connection[Any], name: str) -> None:
     """Drop a database and end whatever sessions are in it."""
     from psycopg import sql
 
-    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def mark(connection: psycopg.Connection[Any], name: str) -> None:
-    """Write into the database's comment who made it."""
-    from psycopg import sql
-
-    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(MARKER)))
+    if not number_of(admin, name):
+        return
+    version = admin.info.server_version
+    if version < 130000:
+        _end_sessions(admin, name)
+    force = sql.SQL(" WITH (FORCE)" if version >= 130000 else "")
+    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + force)
 
 
 def publish(admin: psycopg.Connection[Any], built: str, target: str) -> None:
     """Put ``built`` in the place of ``target``. Both renames are one transaction; the old database is dropped after it."""
+    from psycopg import Error, sql
+
+    there = bool(number_of(admin, target))
+    if not there:
+        admin.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO PUBLIC").format(sql.Identifier(built)))
+        admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(built), sql.Identifier(target)))
+        return
+    with translated(f"the settings and grants of database {target}"):
+        _carry_over(admin, target, built)
+    old = building_name(target, _OLD)
+    _rename(admin, built, target, old)
+    try:
+        drop(admin, old)
+    except Error:
+        return  # the replica is in place; the next run clears what is left
+
+
+def _rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
+    """Close the target for logins, end its sessions and rename; where that fails it is opened again."""
+    from psycopg import errors, sql
+
+    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    _open_for_logins(admin, target, False)
+    try:
+        for attempt in range(_ATTEMPTS):
+            _end_sessions(admin, target)
+            try:
+                with admin.transaction():
+                    admin.execute(rename.format(sql.Identifier(target), sql.Identifier(old)))
+                    admin.execute(rename.format(sql.Identifier(built), sql.Identifier(target)))
+                return
+            except errors.ObjectInUse:
+                if attempt == _ATTEMPTS - 1:
+                    raise ConnectorError(
+                        f"database {target} stayed in use: its sessions could not be ended "
+                        "(ask for the role pg_signal_backend, or end them)"
+                    ) from None
+                time.sleep(0.5)
+    except BaseException:
+        if number_of(admin, built):
+            _open_for_logins(admin, target, True)
+        raise
+
+
+def _open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
     from psycopg import sql
 
-    old = building_name(target, "old")
-    there = exists(admin, target)
-    if there:
-        _carry_over(admin, target, built)
-        _end_sessions(admin, target)
-    with admin.transaction():
-        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-        if there:
-            admin.execute(rename.format(sql.Identifier(target), sql.Identifier(old)))
-        admin.execute(rename.format(sql.Identifier(built), sql.Identifier(target)))
-    if there:
-        drop(admin, old)
+    allow = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
+    admin.execute(allow.format(sql.Identifier(name), sql.SQL("true" if open_ else "false")))
 
 
 def _end_sessions(admin: psycopg.Connection[Any], name: str) -> None:
-    """Nobody may be in a database that is renamed; new logins wait for the rename's lock."""
-    query = (
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-    )
-    admin.execute(query, (name,))
+    """End the sessions in a database as far as this user may; those that stay show when it is renamed."""
+    from psycopg import errors
+
+    rows = admin.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        (name,),
+    ).fetchall()
+    for (pid,) in rows:
+        try:
+            admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        except errors.InsufficientPrivilege:
+            continue
 
 
 def _carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
-    """The old database's settings and grants, put on the new one."""
+    """The old database's settings, grants, limit of connections and owner, put on the new one."""
+    from psycopg import sql
+
+    name = sql.Identifier(new)
+    row = admin.execute(
+        "SELECT datconnlimit, datacl IS NULL, r.rolname, pg_has_role(datdba, 'MEMBER') "
+        "FROM pg_database JOIN pg_roles r ON r.oid = datdba WHERE datname = %s",
+        (old,),
+    ).fetchone()
+    limit, plain, owner, may = row or (-1, True, "", False)
+    if limit >= 0:
+        admin.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(name, sql.Literal(limit)))
+    _carry_settings(admin, old, new)
+    grants = admin.execute(
+        "SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_database d, aclexplode(d.datacl) a "
+        "LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE d.datname = %s AND a.grantee IS DISTINCT FROM d.datdba",
+        (old,),
+    ).fetchall()
+    if plain:
+        admin.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO PUBLIC").format(name))
+    for role, privilege, grantable in grants:
+        grantee = sql.Identifier(role) if role else sql.SQL("PUBLIC")
+        option = sql.SQL(" WITH GRANT OPTION" if grantable else "")
+        grant = sql.SQL("GRANT {} ON DATABASE {} TO {}").format(sql.SQL(privilege), name, grantee)
+        admin.execute(grant + option)
+    if may and owner:
+        admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)))
+
+
+def _carry_settings(admin: psycopg.Connection[Any], old: str, new: str) -> None:
     from psycopg import sql
 
     settings = admin.execute(
@@ -165,16 +250,11 @@ def _carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
     ).fetchall()
     for role, setting in settings:
         name, _, value = setting.partition("=")
-        who = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(new)) if role else None
-        subject = who or sql.SQL("DATABASE {}").format(sql.Identifier(new))
-        admin.execute(sql.SQL("ALTER {} SET {} = {}").format(subject, sql.Identifier(name), sql.Literal(value)))
-    grants = admin.execute(
-        "SELECT coalesce(r.rolname, ''), a.privilege_type FROM pg_database d, aclexplode(d.datacl) a "
-        "LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE d.datname = %s",
-        (old,),
-    ).fetchall()
-    if grants:
-        admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(new)))
-    for role, privilege in grants:
-        grantee = sql.Identifier(role) if role else sql.SQL("PUBLIC")
-        admin.execute(sql.SQL("GRANT {} ON DATABASE {} TO {}").format(sql.SQL(privilege), sql.Identifier(new), grantee))
+        subject = sql.SQL("DATABASE {}").format(sql.Identifier(new))
+        if role:
+            subject = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(new))
+        with admin.transaction():
+            # The stored text is set as it is: written as a literal, a list like search_path would become one name.
+            admin.execute("SELECT set_config(%s, %s, true)", (name, value))
+            parts = [sql.Identifier(part) for part in name.split(".")]
+            admin.execute(sql.SQL("ALTER {} SET {} FROM CURRENT").format(subject, sql.SQL(".").join(parts)))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors import _postgres_swap as swap
-from dbmask_connectors._postgres_build import check_foreign_keys, create_tables, finish
+from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
 from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_keys import check_foreign_keys
 from dbmask_connectors._postgres_session import Address, PostgresReader, connect
 from dbmask_connectors._postgres_source import identity_of
 
@@ -33,6 +34,8 @@ class PostgresTarget:
         self._admin: psycopg.Connection[Any] | None = None
         self._built: psycopg.Connection[Any] | None = None
         self._name = ""
+        self._overwrite = False
+        self._seen = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -43,10 +46,15 @@ class PostgresTarget:
     def admin(self) -> psycopg.Connection[Any]:
         """A connection to a database of the same server that is not the target."""
         if self._admin is None or self._admin.closed:
+            first, second = (
+                ("template1", "postgres") if self.address.database == "postgres" else ("postgres", "template1")
+            )
             try:
-                self._admin = connect(self.address, "postgres")
+                self._admin = connect(self.address, first)
             except ConnectorError:
-                self._admin = connect(self.address, "template1")
+                if second == self.address.database:
+                    raise
+                self._admin = connect(self.address, second)
         return self._admin
 
     @property
@@ -58,18 +66,22 @@ class PostgresTarget:
 
     def identity(self) -> str:
         """As the source's; empty where the target does not exist."""
-        if not swap.exists(self.admin, self.address.database):
-            return ""
+        with translated(str(self.address)):
+            if not swap.number_of(self.admin, self.address.database):
+                return ""
         with contextlib.closing(connect(self.address)) as connection, translated(str(self.address)):
             return identity_of(connection)
 
     def check(self, overwrite: bool) -> None:
         """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten."""
+        database = self.address.database
+        if database in ("template0", "template1"):
+            raise UsageError(f"{self.address}: a template database cannot be a target")
+        self._overwrite = overwrite
         with translated(str(self.address)):
             swap.check_rights(self.admin, str(self.address))
-            if overwrite or not swap.exists(self.admin, self.address.database):
-                return
-            if swap.is_ours(self.admin, self.address.database):
+            self._seen = swap.number_of(self.admin, database)
+            if overwrite or not self._seen or swap.is_ours(self.admin, database):
                 return
         with contextlib.closing(connect(self.address)) as connection, translated(str(self.address)):
             if not swap.is_empty(connection):
@@ -90,9 +102,9 @@ class PostgresTarget:
         with translated(str(self.address)):
             swap.create_database(self.admin, self._name, structure.options)
             self._built = connect(self.address, self._name)
-            swap.hold(self.built, self.address.database)
-            create_tables(self.built, structure)
-        return ("owners and grants",)
+            # Nothing is lost in a crash but what would be thrown away; publishing is a commit that waits for the disk.
+            self._built.execute("SET synchronous_commit = off")
+            return create_tables(self._built, str(self.address), structure)
 
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
@@ -112,7 +124,7 @@ class PostgresTarget:
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Indexes and keys, sequences, derived values, triggers, statistics."""
         with translated(str(self.address)):
-            finish(self.built, structure, progress)
+            finish(self.built, str(self.address), structure, progress)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Rows that break each key; keys that the database itself holds were checked when they were made."""
@@ -131,11 +143,16 @@ class PostgresTarget:
 
     def publish(self) -> None:
         """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
+        database = self.address.database
         with translated(str(self.address)):
-            swap.mark(self.built, self._name)
             self.built.close()
             self._built = None
-            swap.publish(self.admin, self._name, self.address.database)
+            there = swap.number_of(self.admin, database)
+            if there and there != self._seen and not (self._overwrite or swap.is_ours(self.admin, database)):
+                raise ConnectorError(
+                    f"{self.address} has appeared since it was checked, and is not dbmask's to replace"
+                )
+            swap.publish(self.admin, self._name, database)
         self._name = ""
 
     def abort(self) -> None:
@@ -147,13 +164,21 @@ class PostgresTarget:
                 self._built.cancel_safe(timeout=5.0)
             self._built.close()
             self._built = None
-        if self._name:
+        if not self._name:
+            return
+        try:
+            swap.drop(self.admin, self._name)
+        except (Error, ConnectorError):
+            # The connection may be broken where the run is. What a second one cannot drop, the next run clears.
+            if self._admin is not None:
+                self._admin.close()
             with contextlib.suppress(Error, ConnectorError):
                 swap.drop(self.admin, self._name)
-            self._name = ""
+        self._name = ""
 
     def close(self) -> None:
-        """Close connections."""
+        """Remove what was not published, and close connections."""
+        self.abort()
         for connection in (self._built, self._admin):
             if connection is not None:
                 connection.close()

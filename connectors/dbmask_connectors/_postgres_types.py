@@ -20,6 +20,7 @@ _KINDS = {
     "varchar": (Kind.TEXT, None),
     "bpchar": (Kind.TEXT, None),
     "citext": (Kind.TEXT, None),
+    "name": (Kind.TEXT, None),
     "date": (Kind.DATE, None),
     "time": (Kind.TIME, None),
     "timestamp": (Kind.TIMESTAMP, None),
@@ -29,7 +30,8 @@ _KINDS = {
     "jsonb": (Kind.JSON, None),
     "bytea": (Kind.BYTES, None),
 }
-_NUMBERS = re.compile(r"\((\d+)(?:,(\d+))?\)")
+_NUMBERS = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
+_NAME_BYTES = 63
 
 
 def column_type(
@@ -40,22 +42,21 @@ def column_type(
     domain: str | None = None,
     deterministic: bool = True,
     labels: tuple[str, ...] = (),
+    element: ColumnType | None = None,
 ) -> ColumnType:
     """A type from its catalog row: ``written`` is format_type of the column, ``base`` the type under its domains."""
     if labels:
         return ColumnType(Kind.ENUM, written, values=labels, domain=domain)
-    if base.startswith("_"):
-        element = column_type(base_written.removesuffix("[]"), base[1:], base_written.removesuffix("[]"))
+    if element is not None:
         return ColumnType(Kind.ARRAY, written, element=element, domain=domain)
     kind, bits = _KINDS.get(base, (Kind.OTHER, None))
     numbers = _NUMBERS.search(base_written)
     first = int(numbers[1]) if numbers else None
     second = int(numbers[2]) if numbers and numbers[2] else None
     if kind is Kind.TEXT:
-        padded = base == "bpchar"
-        length = first if first is not None or base_written != "character" else 1
+        length = _NAME_BYTES if base == "name" else first
         folded = base == "citext" or not deterministic
-        return ColumnType(kind, written, length=length, padded=padded, folded=folded, domain=domain)
+        return ColumnType(kind, written, length=length, padded=base == "bpchar", folded=folded, domain=domain)
     if kind is Kind.DECIMAL:
         return ColumnType(kind, written, precision=first, scale=second or (0 if first else None), domain=domain)
     return ColumnType(kind, written, bits=bits, domain=domain)

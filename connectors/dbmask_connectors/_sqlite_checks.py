@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dbmask.schema import ForeignKey, TableName
 from dbmask.spi import Structure
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._sqlite_foreign import local_name
-from dbmask_connectors._sqlite_session import Session, quoted
+from dbmask_connectors._sqlite_session import Session
 
 __all__ = ["broken_rows"]
 

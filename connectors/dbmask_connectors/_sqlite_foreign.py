@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from dbmask.schema import Column, ForeignKey, Kind, TableName
 from dbmask.spi import Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._foreign import (
     kept,
     lost_rest,
@@ -19,7 +20,6 @@ from dbmask_connectors._foreign import (
     special_index,
     translated_expression,
 )
-from dbmask_connectors._sqlite_session import quoted
 from dbmask_connectors._sqlite_types import declared
 
 __all__ = ["foreign_structure", "local_name"]
@@ -91,6 +91,10 @@ class _Foreign:
                 self.lost.append(f"the default of {where}: in another database's words")
         elif _numbered(column):
             self.lost.append(f"the numbering of {where}: SQLite numbers an integer primary key only")
+        if target.rows and column.name not in target.columns:
+            # A trigger of the source filled it; nothing does here.
+            self.lost.append(f"the values of {target.name}.{quoted(column.name)}: a trigger made them")
+            return text
         return text if column.nullable else f"{text} NOT NULL"
 
     def _translated(self, sql: str) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbmask.schema import Table
-from dbmask_connectors._sqlite_session import Session, quoted
+from dbmask_connectors._ddl_parse import quoted
+from dbmask_connectors._sqlite_session import Session
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbmask.schema import Check, Column, ForeignKey, Index, Schema, Table, TableName, Trigger, Unique, View
-from dbmask_connectors._ddl_parse import TableDef, names_in, parse_table, tokens
-from dbmask_connectors._sqlite_session import quoted
+from dbmask_connectors._ddl_parse import TableDef, names_in, parse_table, quoted, tokens
 from dbmask_connectors._sqlite_types import column_type
 
 __all__ = ["MAIN", "MARKER", "definitions", "read_schema"]

@@ -22,7 +22,7 @@ from dbmask_sql.sqlite_functions import register
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "quoted", "rendered", "translated"]
+__all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "rendered", "translated"]
 
 T = TypeVar("T")
 
@@ -41,11 +41,6 @@ _HINTS = {
     "SQLITE_CANTOPEN": "the file, or one that stands beside it, cannot be opened",
     "SQLITE_BUSY": "another process holds the database",
 }
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def attachable(path: Path, mode: str) -> str:
@@ -157,11 +152,16 @@ class SQLiteReader:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
         size = BatchSize(batch_rows)
-        with translated(str(self.path)), contextlib.closing(self.session.db.cursor()) as cursor:
-            self.session.run(cursor.execute, sql)
-            while rows := self.session.run(cursor.fetchmany, size.rows):
-                size.saw(rows)
-                yield _columns(rows)
+        with translated(str(self.path)):
+            cursor = self.session.run(self.session.db.execute, sql)
+            try:
+                while rows := self.session.run(cursor.fetchmany, size.rows):
+                    size.saw(rows)
+                    yield _columns(rows)
+            finally:
+                # A reader that is given up midway may outlive its connection.
+                with contextlib.suppress(sqlite3.ProgrammingError):
+                    cursor.close()
 
     def prepared(self, query: exp.Expression) -> str:
         """The query as text."""

@@ -31,11 +31,19 @@ class SQLiteSink:
         with translated(self._where):
             session.execute("SAVEPOINT dbmask_batch")
             try:
-                session.run(session.db.executemany, self._insert, zip(*columns, strict=True))
-            except UnicodeEncodeError:
+                self._all_at_once(columns)
+            except BaseException:
                 session.execute("ROLLBACK TO dbmask_batch")
-                self._one_by_one(columns)
-            session.execute("RELEASE dbmask_batch")
+                raise
+            finally:
+                session.execute("RELEASE dbmask_batch")
+
+    def _all_at_once(self, columns: Batch) -> None:
+        try:
+            self._session.run(self._session.db.executemany, self._insert, zip(*columns, strict=True))
+        except UnicodeEncodeError:
+            self._session.execute("ROLLBACK TO dbmask_batch")
+            self._one_by_one(columns)
 
     def _one_by_one(self, columns: Batch) -> None:
         """Insert rows of which some hold text that is no UTF-8: it goes back in as the bytes that it was."""

@@ -9,18 +9,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from dbmask.schema import Schema
+from dbmask.schema import Schema, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_cut import cut_table
-from dbmask_connectors._ddl_parse import names_in
-from dbmask_connectors._sqlite_schema import definitions
-from dbmask_connectors._sqlite_session import quoted, translated
+from dbmask_connectors._ddl_parse import names_in, quoted
+from dbmask_connectors._sqlite_schema import MAIN, definitions
+from dbmask_connectors._sqlite_session import translated
 from dbmask_connectors._sqlite_types import declared
 
 __all__ = ["own_structure"]
 
 _SETTINGS = ("encoding", "page_size", "auto_vacuum", "application_id", "user_version")
-_LABELS = {"index": "index", "view": "view", "trigger": "trigger"}
 
 
 def own_structure(db: sqlite3.Connection, schema: Schema, tables: Sequence[TargetTable]) -> Structure:
@@ -96,7 +95,7 @@ def _tried(
                 db.execute(f"EXPLAIN SELECT * FROM {quoted(name)}").fetchall()  # noqa: S608 - a quoted name
         except sqlite3.Error:
             db.execute(f"DROP {kind.upper()} IF EXISTS {quoted(name)}")
-            left_out.append(f"{_LABELS[kind]} main.{quoted(name)}: it needs something that is not in the replica")
+            left_out.append(f"{kind} {TableName(MAIN, name)}: it needs something that is not in the replica")
         else:
             kept.append(sql)
     return kept

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._files import Building, file_identity, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
 from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
 from dbmask_connectors._sqlite_schema import MAIN, MARKER
-from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, quoted, rendered, translated
+from dbmask_connectors._sqlite_session import ReplicaReader, Session, attachable, connect, rendered, translated
 from dbmask_connectors._sqlite_sink import SQLiteSink
 from dbmask_connectors._sqlite_source import Snapshot, SQLiteSource
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteTarget"]
 
+_PATIENCE = 5_000
+"""Milliseconds to wait for those who have the old replica open."""
 _FAST = (
     # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
     # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
@@ -237,7 +240,7 @@ def _settle(path: Path) -> None:
         return
     try:
         with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
-            db.execute("PRAGMA busy_timeout = 5000")
+            db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             db.execute("PRAGMA main.journal_mode = DELETE")
     except ConnectorError:
         if beside[0].exists() and beside[0].stat().st_size:

@@ -22,13 +22,14 @@ MAX_DEPTH = 100
 class Document:
     """A file's data, with the line of every key and item by its path.
 
-    ``empty`` holds paths whose value is missing (``column:`` and nothing behind it). A document of ``lines`` None was
-    made from data: its places are said as paths.
+    ``empty`` holds paths whose value is missing (``column:`` and nothing behind it). ``by_path`` says that the document
+    was made from data, and its places are said as paths.
     """
 
     name: str
     data: Any = None
-    lines: dict[Path_, int] | None = field(default_factory=dict)
+    by_path: bool = False
+    lines: dict[Path_, int] = field(default_factory=dict)
     empty: set[Path_] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     _under: dict[Path_, list[Path_]] = field(default_factory=dict)
@@ -47,30 +48,33 @@ class Document:
         return self._under.get(path, [])
 
     def mark(self, path: Path_, line: int) -> None:
-        """Note the line (from 1) on which a key or an item stands."""
-        if self.lines is not None:
-            self.lines[path] = line
+        """Note the line (from 1) on which a key or an item stands; the first one that is noted stays."""
+        self.lines.setdefault(path, line)
 
     def where(self, path: Path_ = ()) -> str:
         """file:line of a path, or of the nearest path above it that has a line."""
-        if self.lines is None:
+        if self.by_path:
             said = ".".join(map(str, path)) or "policy"
             return f"{self.name}: {said}" if self.name else said
         while path and path not in self.lines:
             path = path[:-1]
-        line = self.lines.get(path, 1)
+        return self._at(self.lines.get(path, 1))
+
+    def _at(self, line: int) -> str:
         return f"{self.name}:{line}" if self.name else f"line {line}"
 
     def fail(self, path: Path_, what: str, hint: str = "") -> None:
         """Note a problem at a path; it is raised with all others when the whole policy has been read."""
         self.problems.append(Problem(self.where(path), what, hint))
 
-    def twice(self, path: Path_, first: int, again: int) -> None:
-        """Note a key that is given twice in one mapping; the first one stands."""
-        name = f"{self.name}:" if self.name else "line "
-        what = f"{path[-1]!r} is given twice"
-        self.problems.append(Problem(f"{name}{again}", what, f"first at {name}{first}"))
+    def fail_at(self, line: int, what: str, hint: str = "") -> None:
+        """Note a problem at a line."""
+        self.problems.append(Problem(self._at(line), what, hint))
+
+    def twice(self, name: str, first: int, again: int) -> None:
+        """Note a key that is given twice in one mapping, by both lines; the first one stands."""
+        self.fail_at(again, f"{name!r} is given twice", f"first at {self._at(first)}")
 
     def broken(self, line: int, what: str) -> PolicyError:
         """The error for a text that cannot be read any further from ``line`` on."""
-        return PolicyError([Problem(f"{self.name}:{line}" if self.name else f"line {line}", what)])
+        return PolicyError([Problem(self._at(line), what)])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from dbmask.policy.document import MAX_DEPTH, Document, Path_
@@ -44,51 +43,50 @@ class _Walk:
 
     def __init__(self, text: str, document: Document) -> None:
         self.document = document
-        self.tokens = self._tokens(text)
+        self.text = text
+        self.at = 0
         self.line = 1
 
-    def _tokens(self, text: str) -> Iterator[str]:
-        at = 0
-        for match in _TOKEN.finditer(text):
-            self.line += text.count("\n", at, match.start(1))
-            at = match.start(1)
-            yield match[1]
+    def _next(self) -> str:
+        """The next token; ``line`` is where it stands."""
+        match = next(_TOKEN.finditer(self.text, self.at))
+        self.line += self.text.count("\n", self.at, match.start(1))
+        self.at = match.end()
+        return match[1]
 
     def value(self, path: Path_) -> Any:
-        """The value whose first token comes next."""
-        return self._from(next(self.tokens), path)
+        """The value whose first sign comes next."""
+        return self._from(self._next(), path)
 
-    def _from(self, token: str, path: Path_) -> Any:
+    def _from(self, sign: str, path: Path_) -> Any:
         if len(path) > MAX_DEPTH:
             raise self.document.broken(self.line, f"is nested more than {MAX_DEPTH} deep")
-        if token == "{":
+        if sign == "{":
             return self._mapping(path)
-        if token == "[":
+        if sign == "[":
             return self._list(path)
-        return json.loads(token)
+        return json.loads(sign)
 
     def _mapping(self, path: Path_) -> dict[str, Any]:
         made: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        while (token := next(self.tokens)) != "}":
-            if token == ",":
+        while (sign := self._next()) != "}":
+            if sign == ",":
                 continue
-            name: str = json.loads(token)
-            place = (*path, name)
+            name: str = json.loads(sign)
             if name in lines:
-                self.document.twice(place, lines[name], self.line)
-            else:
-                lines[name] = self.line
-                self.document.mark(place, self.line)
-            next(self.tokens)  # the colon
-            made.setdefault(name, self.value(place))
+                self.document.twice(name, lines[name], self.line)
+            lines.setdefault(name, self.line)
+            self.document.mark((*path, name), self.line)
+            self._next()  # the colon
+            made.setdefault(name, self.value((*path, name)))
         return made
 
     def _list(self, path: Path_) -> list[Any]:
         made: list[Any] = []
-        while (token := next(self.tokens)) != "]":
-            if token != ",":
+        while (sign := self._next()) != "]":
+            if sign != ",":
                 place = (*path, len(made))
                 self.document.mark(place, self.line)
-                made.append(self._from(token, place))
+                made.append(self._from(sign, place))
         return made

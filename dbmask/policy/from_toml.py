@@ -79,13 +79,13 @@ class _Walk:
         names = self._key("]")
         for i, name in enumerate(names, 1):
             path = (*path, name)
-            self._mark(path, line)
+            self.document.mark(path, line)
             if path in self.counts and i < len(names):
                 path = (*path, self.counts[path] - 1)
         if many:
             self.counts[path] = self.counts.get(path, 0) + 1
             path = (*path, self.counts[path] - 1)
-            self._mark(path, line)
+            self.document.mark(path, line)
             self.at += 1
         self.at += 1
         return path
@@ -111,7 +111,7 @@ class _Walk:
         path = table
         for name in self._key("="):
             path = (*path, name)
-            self._mark(path, line)
+            self.document.mark(path, line)
         self.at += 1
         self._value(path)
 
@@ -124,7 +124,7 @@ class _Walk:
                 if self._sign() in ("\n", ","):
                     self.at += 1
                     continue
-                self._mark((*path, count), self.tokens[self.at][2])
+                self.document.mark((*path, count), self.tokens[self.at][2])
                 self._value((*path, count))
                 count += 1
             self.at += 1
@@ -138,8 +138,3 @@ class _Walk:
         else:
             while self.tokens[self.at][0] == "bare":  # a date and its time may stand apart
                 self.at += 1
-
-    def _mark(self, path: Path_, line: int) -> None:
-        # The first line that names a table stands for it.
-        if self.document.lines is not None:
-            self.document.lines.setdefault(path, line)

@@ -58,7 +58,8 @@ def read_yaml(text: str, document: Document) -> None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or "it holds a character that YAML does not allow"
-        raise document.broken(mark.line + 1 if mark else 1, f"is not YAML: {what}") from None
+        line = min(mark.line + 1, text.count("\n") + 1) if mark else 1
+        raise document.broken(line, f"is not YAML: {what}") from None
     if node is not None:
         document.data = _Reader(document).value(node, ())
 
@@ -129,7 +130,7 @@ class _Reader:
             return self._scalar(node, path)
         wanted = "map" if node.kind is dict else "seq"
         if node.tag not in (None, _TAG + wanted):
-            self._unknown_tag(node, path)
+            self._unknown_tag(node)
         if node.kind is list:
             for i, item in enumerate(node.items):
                 self.document.mark((*path, i), item.line)
@@ -154,7 +155,7 @@ class _Reader:
                     for name, pair in self._pairs(part, path).items():
                         merged.setdefault(name, pair)
             elif key.text in own:
-                self.document.twice((*path, key.text), own[key.text][0].line, key.line)
+                self.document.twice(key.text, own[key.text][0].line, key.line)
             else:
                 own[key.text] = (key, item)
         return {**merged, **own}
@@ -168,15 +169,14 @@ class _Reader:
             return node.text
         types = _TYPES.get(node.tag.removeprefix(_TAG))
         if types is None:
-            return self._unknown_tag(node, path)
+            return self._unknown_tag(node)
         value = _plain(node.text)
         if type(value) not in types:
             self.document.fail(path, f"what is tagged {_short(node.tag)} is none")
         return value
 
-    def _unknown_tag(self, node: _Node, path: Path_) -> None:
-        self.document.mark(path, node.line)
-        self.document.fail(path, f"the tag {_short(node.tag or '')} means nothing in a policy", "leave it out")
+    def _unknown_tag(self, node: _Node) -> None:
+        self.document.fail_at(node.line, f"the tag {_short(node.tag or '')} means nothing in a policy", "leave it out")
 
 
 def _short(tag: str) -> str:

@@ -50,7 +50,7 @@ def parse(text: str, form: str, name: str = "", environ: Mapping[str, str] | Non
 
 def from_data(data: Mapping[str, Any], name: str = "", environ: Mapping[str, str] | None = None) -> Document:
     """A document from plain data; its places are paths."""
-    return _filled(Document(name, _texts(data), None), environ)
+    return _filled(Document(name, _texts(data), by_path=True), environ)
 
 
 def _texts(data: Any) -> Any:
@@ -112,7 +112,7 @@ class _Filler:
     def rename(self) -> None:
         """Let lines follow the names that were filled in."""
         document = self.document
-        if self.renamed and document.lines is not None:
+        if self.renamed:
             document.lines = {self._new(path): line for path, line in document.lines.items()}
             document.empty = {self._new(path) for path in document.empty}
 

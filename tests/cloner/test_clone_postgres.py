@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import threading
 import time
@@ -22,23 +23,28 @@ from tests.fix_postgres import PASSWORD, Postgres
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "databases"
 RICH = FIXTURES / "postgres_rich.sql"
+# The workers of a run share one server: each has databases of its own.
+SOURCE, REPLICA = f"rich_source_{os.getpid()}", f"rich_replica_{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
 def rich(postgres: Postgres) -> Iterator[str]:
-    url = postgres.create_database("rich_source")
-    postgres.psql("rich_source", RICH)
+    url = postgres.create_database(SOURCE)
+    postgres.psql(SOURCE, RICH)
     yield url
-    postgres.drop_database("rich_source")
+    postgres.drop_database(SOURCE)
 
 
 @pytest.fixture
 def target(postgres: Postgres) -> Iterator[str]:
-    name = "rich_replica"
+    name = REPLICA
     postgres.drop_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
-    assert postgres.psql("postgres", "SELECT datname FROM pg_database WHERE datname LIKE '%\\_\\_dbmask\\_%'") == ""
+    assert (
+        postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')")
+        == ""
+    )
 
 
 def policy() -> Policy:
@@ -63,7 +69,7 @@ def rows(postgres: Postgres, name: str, query: str) -> list[tuple[Any, ...]]:
 
 def test_structure_arrives_to_the_letter(postgres: Postgres, rich: str, target: str) -> None:
     done = run(rich, target)
-    assert schema_of(postgres, "rich_replica") == schema_of(postgres, "rich_source")
+    assert schema_of(postgres, REPLICA) == schema_of(postgres, SOURCE)
     assert done.certificate.passed
     assert {c.subject for c in done.certificate.checks if c.kind == "foreign key"} >= {
         "public.person.person_boss_fkey",
@@ -87,10 +93,10 @@ def test_what_is_kept_is_kept_to_the_letter(
         monkeypatch.setattr(ValueBound, "sql", lambda self, exprs, dialect: None)
     run(rich, target)
     query = f"SELECT {KEPT} FROM public.person ORDER BY id"
-    assert rows(postgres, "rich_replica", query) == rows(postgres, "rich_source", query)
+    assert rows(postgres, REPLICA, query) == rows(postgres, SOURCE, query)
     for table in ("by_list", "booking", "team", "member", "country"):
         query = f"SELECT t::text FROM public.{table} AS t ORDER BY 1"
-        assert rows(postgres, "rich_replica", query) == rows(postgres, "rich_source", query)
+        assert rows(postgres, REPLICA, query) == rows(postgres, SOURCE, query)
 
 
 def test_masked_values_are_the_same_from_sql_and_python(
@@ -102,38 +108,38 @@ def test_masked_values_are_the_same_from_sql_and_python(
         "SELECT id, happened, text, tableoid::regclass::text FROM public.event ORDER BY id",
     )
     run(rich, target)
-    by_sql = [rows(postgres, "rich_replica", q) for q in queries]
+    by_sql = [rows(postgres, REPLICA, q) for q in queries]
     monkeypatch.setattr(ValueBound, "sql", lambda self, exprs, dialect: None)
     run(rich, target)
-    assert [rows(postgres, "rich_replica", q) for q in queries] == by_sql
+    assert [rows(postgres, REPLICA, q) for q in queries] == by_sql
 
 
 def test_masked_and_derived_values(postgres: Postgres, rich: str, target: str) -> None:
     run(rich, target)
-    found = rows(postgres, "rich_replica", "SELECT name, note, code, search, initials FROM public.person ORDER BY id")
+    found = rows(postgres, REPLICA, "SELECT name, note, code, search, initials FROM public.person ORDER BY id")
     assert all("Person" not in str(row) and "note of" not in str(row) for row in found)
     assert all(len(r[0]) == 60 and r[0][0].upper() == r[4] and r[3] for r in found)
     assert all(not r[1] or set(r[1]) == {"*"} for r in found) and {"", None} <= {r[1] for r in found}
     assert all(set(r[2]) == {"x"} for r in found)
     # triggers are there, and did not run for the rows that were loaded
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM public.audit") == [(300,)]
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM public.audit WHERE old_name LIKE 'Person%'") == [(0,)]
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM public.audit") == [(300,)]
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM public.audit WHERE old_name LIKE 'Person%'") == [(0,)]
     # materialized views are filled from masked rows, the one that reads another included
-    assert rows(postgres, "rich_replica", "SELECT sum(people) FROM public.per_country") == [(300,)]
-    assert rows(postgres, "rich_replica", "SELECT n FROM public.countries_of") == [(3,)]
-    assert rows(postgres, "rich_replica", "SELECT last LIKE 'Person%' FROM public.per_country LIMIT 1") == [(False,)]
+    assert rows(postgres, REPLICA, "SELECT sum(people) FROM public.per_country") == [(300,)]
+    assert rows(postgres, REPLICA, "SELECT n FROM public.countries_of") == [(3,)]
+    assert rows(postgres, REPLICA, "SELECT last LIKE 'Person%' FROM public.per_country LIMIT 1") == [(False,)]
     # inheritance: each row once, in its own table
-    assert rows(
-        postgres, "rich_replica", "SELECT count(*), (SELECT count(*) FROM ONLY public.animal) FROM public.animal"
-    ) == [(15, 10)]
+    assert rows(postgres, REPLICA, "SELECT count(*), (SELECT count(*) FROM ONLY public.animal) FROM public.animal") == [
+        (15, 10)
+    ]
     # partitions hold what they held
     query = "SELECT tableoid::regclass::text, count(*) FROM public.event GROUP BY 1 ORDER BY 1"
-    assert rows(postgres, "rich_replica", query) == rows(postgres, "rich_source", query)
+    assert rows(postgres, REPLICA, query) == rows(postgres, SOURCE, query)
 
 
 def test_sequences_go_on_past_the_keys(postgres: Postgres, rich: str, target: str) -> None:
     run(rich, target)
-    with postgres.connect("rich_replica") as connection:
+    with postgres.connect(REPLICA) as connection:
         insert = "INSERT INTO public.person (external_no, name, code) VALUES (1000, 'new', 'c') RETURNING id"
         assert connection.execute(insert).fetchone() == (301,)
         assert connection.execute("SELECT nextval('public.invoice_no')").fetchone() == (1235,)
@@ -170,8 +176,9 @@ def test_no_statement_log_holds_a_key(postgres: Postgres, rich: str, target: str
 def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Postgres, rich: str, target: str) -> None:
     run(rich, target)
     postgres.psql(
-        "rich_replica",
-        "ALTER DATABASE rich_replica SET work_mem = '7MB'; CREATE ROLE reads_replica; GRANT CONNECT ON DATABASE rich_replica TO reads_replica",
+        REPLICA,
+        f"ALTER DATABASE {REPLICA} SET work_mem = '7MB'; CREATE ROLE reads_replica;"
+        f"GRANT CONNECT ON DATABASE {REPLICA} TO reads_replica",
     )
     seen: set[int] = set()
     stop = threading.Event()
@@ -181,7 +188,7 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
 
         while not stop.is_set():
             try:
-                seen.update(n for (n,) in rows(postgres, "rich_replica", "SELECT count(*) FROM public.person"))
+                seen.update(n for (n,) in rows(postgres, REPLICA, "SELECT count(*) FROM public.person"))
             except psycopg.OperationalError:  # a login in the moment of the rename
                 time.sleep(0.01)
 
@@ -193,23 +200,23 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
         stop.set()
         watcher.join()
     assert seen == {300}
-    assert rows(postgres, "rich_replica", "SHOW work_mem") == [("7MB",)]
-    assert rows(postgres, "postgres", "SELECT has_database_privilege('reads_replica', 'rich_replica', 'CONNECT')") == [
+    assert rows(postgres, REPLICA, "SHOW work_mem") == [("7MB",)]
+    assert rows(postgres, "postgres", f"SELECT has_database_privilege('reads_replica', '{REPLICA}', 'CONNECT')") == [
         (True,)
     ]
-    postgres.psql("rich_replica", "REVOKE ALL ON DATABASE rich_replica FROM reads_replica; DROP ROLE reads_replica")
+    postgres.psql(REPLICA, f"REVOKE ALL ON DATABASE {REPLICA} FROM reads_replica; DROP ROLE reads_replica")
 
 
 def test_targets_that_are_not_ours(postgres: Postgres, rich: str, target: str) -> None:
-    postgres.create_database("rich_replica")
+    postgres.create_database(REPLICA)
     run(rich, target)  # empty: taken
-    postgres.create_database("rich_replica")
-    postgres.psql("rich_replica", "CREATE TABLE precious AS SELECT 1 AS x")
+    postgres.create_database(REPLICA)
+    postgres.psql(REPLICA, "CREATE TABLE precious AS SELECT 1 AS x")
     with pytest.raises(UsageError, match="is not empty and was not made by dbmask; --overwrite"):
         run(rich, target)
-    assert rows(postgres, "rich_replica", "SELECT x FROM precious") == [(1,)]
+    assert rows(postgres, REPLICA, "SELECT x FROM precious") == [(1,)]
     run(rich, target, overwrite=True)
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM public.person") == [(300,)]
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM public.person") == [(300,)]
     with pytest.raises(UsageError, match="the same database"):
         run(rich, rich.replace("127.0.0.1", "localhost"), overwrite=True)
 
@@ -219,7 +226,7 @@ def test_a_failed_run_leaves_the_old_replica_and_nothing_else(
     postgres: Postgres, rich: str, target: str, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(rich, target)
-    before = rows(postgres, "rich_replica", "SELECT name FROM public.person ORDER BY id")
+    before = rows(postgres, REPLICA, "SELECT name FROM public.person ORDER BY id")
     if broken == "mask":
 
         def fails(self: ValueBound, value: Any) -> Any:
@@ -234,28 +241,30 @@ def test_a_failed_run_leaves_the_old_replica_and_nothing_else(
         monkeypatch.setattr(ValueBound, "sql", lambda self, exprs, dialect: list(exprs))
         with pytest.raises(CheckFailed, match="stayed equal"):
             run(rich, target)
-    assert rows(postgres, "rich_replica", "SELECT name FROM public.person ORDER BY id") == before
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbmask' AND state <> 'idle'"
+    assert rows(postgres, REPLICA, "SELECT name FROM public.person ORDER BY id") == before
+    mine = f"(datname = '{SOURCE}' OR starts_with(datname, '{REPLICA}'))"
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND application_name = 'dbmask' AND state <> 'idle'"
     assert rows(postgres, "postgres", query) == [(0,)]
 
 
 def test_privileges_are_looked_at_in_the_plan(postgres: Postgres, rich: str, target: str) -> None:
     postgres.psql(
-        "rich_source",
-        f"CREATE ROLE limited LOGIN CREATEDB PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA public, sales TO limited; GRANT SELECT ON ALL TABLES IN SCHEMA public TO limited",
+        SOURCE,
+        f"CREATE ROLE limited LOGIN CREATEDB PASSWORD '{PASSWORD}'; GRANT USAGE ON SCHEMA public, sales TO limited;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO limited",
     )
     try:
         with pytest.raises(PlanError) as error:
-            run(postgres.url("rich_source", "limited"), target)
+            run(postgres.url(SOURCE, "limited"), target)
         assert "sales.customer: cannot be read: this user has no SELECT privilege on it" in str(error.value)
     finally:
-        postgres.psql("rich_source", "DROP OWNED BY limited; DROP ROLE limited")
+        postgres.psql(SOURCE, "DROP OWNED BY limited; DROP ROLE limited")
 
 
 def test_what_cannot_be_reached_is_named_without_the_password(postgres: Postgres, rich: str) -> None:
     with pytest.raises(ConnectorError) as error:
         run(rich.replace(f":{PASSWORD}@", ":wrong-password@"), postgres.url("x"))
-    assert "wrong-password" not in str(error.value) and "rich_source" in str(error.value)
+    assert "wrong-password" not in str(error.value) and SOURCE in str(error.value)
     with pytest.raises(ConnectorError, match="cannot connect"):
         run("postgresql://u@127.0.0.1:1/x", postgres.url("x"))
     with pytest.raises(UsageError, match="names its database"):
@@ -287,9 +296,9 @@ def test_pagila_arrives_whole(postgres: Postgres, target: str, name: str) -> Non
     postgres.psql(name, gzip.decompress(dump.read_bytes()).decode())
     done = clone(Policy.from_text(PAGILA), postgres.url(name), target, keys=example_keys())
     assert sum(done.rows.values()) == 46_273
-    assert schema_of(postgres, "rich_replica") == schema_of(postgres, name)
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM film WHERE fulltext @@ to_tsquery('academy')") == [(0,)]
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM film WHERE fulltext IS NULL") == [(0,)]
-    assert rows(postgres, "rich_replica", "SELECT count(*) FROM payment_p2020_03") == [(5644,)]
-    assert rows(postgres, "rich_replica", "SELECT nextval('customer_customer_id_seq')") == [(600,)]
+    assert schema_of(postgres, REPLICA) == schema_of(postgres, name)
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM film WHERE fulltext @@ to_tsquery('academy')") == [(0,)]
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM film WHERE fulltext IS NULL") == [(0,)]
+    assert rows(postgres, REPLICA, "SELECT count(*) FROM payment_p2020_03") == [(5644,)]
+    assert rows(postgres, REPLICA, "SELECT nextval('customer_customer_id_seq')") == [(600,)]
     postgres.drop_database(name)

@@ -11,12 +11,12 @@ import json
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
 
 from sqlglot import exp
 
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
+from dbmask_sql.patterns import Portable
 
 __all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
 
@@ -76,7 +76,7 @@ class Dialect:
     # -- canonical text ------------------------------------------------------------------------------------------
 
     def plain(self, value: E, padded: bool = False) -> E:
-        """A text or enum column as text that is searched and compared by its code points, whatever its collation; char(n) loses its padding."""
+        """A text or enum column as text that is searched and compared by code points, whatever its collation; char(n) loses its padding."""
         raise NotImplementedError
 
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
@@ -162,7 +162,7 @@ class Dialect:
         """Each character of ``source`` replaced by the one at the same place in ``target``."""
         return call("TRANSLATE", value, text(source), text(target))
 
-    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
+    def compare(self, node: type[E], value: E, other: E) -> E:
         """Two plain texts compared by code points (exp.EQ, exp.LT ...)."""
         return node(this=value, expression=other)
 
@@ -176,6 +176,10 @@ class Dialect:
         The pattern keeps to what every engine reads alike: literals, escaped punctuation, ASCII classes without
         shorthands, ``(?:...)``, ``|``, ``* + ?`` and ``{m,n}`` up to 255; no dots, anchors or captures.
         """
+        raise NotImplementedError
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        """Whether a pattern is found in a plain text."""
         raise NotImplementedError
 
     def regex_replace(self, value: E, pattern: str, new: str) -> E:
@@ -238,11 +242,16 @@ class Dialect:
         """A literal to add to, or to compare with, an exact number."""
         return number(value)
 
-    def exact_text(self, exact: E) -> E:
-        """An exact number in decimal, without trailing zeros."""
-        made = self.canonical(exact, Kind.DECIMAL)
+    def exact_text(self, exact: E, whole: bool = False) -> E:
+        """An exact number in decimal, without trailing zeros; ``whole`` says that it is an integer."""
+        made = self.canonical(
+            cast(exact, self.whole_type, self.name) if whole else exact, Kind.INTEGER if whole else Kind.DECIMAL
+        )
         assert made is not None  # noqa: S101 - every dialect has it
         return made
+
+    whole_type = "DECIMAL(38,0)"
+    """The type that holds every exact number which is an integer."""
 
     def wide(self, value: E, places: int) -> E | None:
         """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
@@ -325,7 +334,13 @@ class Dialect:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
         return cast(value, self.types[kind], self.name) if kind in self.types else value
 
-    types: ClassVar[dict[Kind, str]] = {}
+    types: typing.ClassVar[dict[Kind, str]] = {}
+    utc_suffix = "+00:00"
+    """What follows a timestamp in a literal to say that it is in UTC."""
+
+    def bytes_literal(self, value: bytes) -> E:
+        """Bytes as a constant."""
+        return self.from_hex(text(value.hex()))
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         """A date or timestamp at the beginning of its year, month or day (zoned ones by UTC)."""

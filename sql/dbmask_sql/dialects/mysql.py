@@ -13,6 +13,7 @@ from sqlglot import exp
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -31,7 +32,9 @@ class MySQL(Dialect):
         Kind.DATE: "DATE",
         Kind.TIME: "TIME(6)",
         Kind.TIMESTAMP: "DATETIME(6)",
+        Kind.TIMESTAMPTZ: "DATETIME(6)",  # the session's time zone is UTC
     }
+    utc_suffix = ""
 
     def plain(self, value: E, padded: bool = False) -> E:
         if _is_plain(value):
@@ -110,9 +113,12 @@ class MySQL(Dialect):
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
 
-    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
+    def compare(self, node: type[E], value: E, other: E) -> E:
         # Even utf8mb4_bin ignores trailing spaces; bytes do not.
-        return node(this=self.utf8(value), expression=self.utf8(other))
+        return super().compare(node, self.utf8(value), self.utf8(other))
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.GT(this=call("REGEXP_INSTR", value, text(pattern.written("\\z"))), expression=integer(0))
 
     def matches(self, value: E, pattern: str) -> E:
         # REGEXP_LIKE is MySQL's alone; both know REGEXP_INSTR.

@@ -11,6 +11,7 @@ from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -90,6 +91,9 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
+
     def matches(self, value: E, pattern: str) -> E:
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
 
@@ -109,12 +113,16 @@ class Postgres(Dialect):
         alias = exp.TableAlias(this=exp.to_identifier("words"), columns=[exp.to_identifier("w", quoted=True)])
         words = exp.Unnest(expressions=[call("STRING_TO_ARRAY", value, text(" "))], alias=alias)
         made = exp.select(self.concat(first, rest)).from_(words)
-        return call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        return exp.Case(ifs=[exp.If(this=there, true=joined)])
 
     def exact(self, value: E, kind: Kind) -> E:
         if kind in (Kind.INTEGER, Kind.DECIMAL):
             return cast(value, "NUMERIC", self.name)
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        # real as the driver's float of 8 bytes
+        double = cast(cast(value, "DOUBLE PRECISION", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 

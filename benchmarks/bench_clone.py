@@ -1,0 +1,143 @@
+"""Clones against the plain copy of the same rows: SQLite's ATTACH, PostgreSQL's COPY through psql."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness import Result, compare, report
+
+from dbmask.cloner import clone
+from dbmask.masks.build import example_keys
+from dbmask.policy import Policy
+
+SIZES = (50_000, 200_000, 1_000_000)
+COLUMNS = "id integer primary key, first_name text, last_name text, email text, phone text, born date, note text, amount numeric(12,2)"
+PLAIN = "version: 1\ntables: {big: keep}"
+CHEAP = """version: 1
+tables: {big: {columns: {first_name: redact, last_name: {mask: redact, keep_start: 1}, phone: {mask: redact, keep_end: 3},
+  note: {mask: redact, char: x}, email: {mask: fixed, value: x}, amount: {mask: fixed, value: 1}, "*": keep}}}"""
+KEYED = """version: 1
+tables: {big: {columns: {first_name: {mask: hash, length: 20}, last_name: {mask: redact, keep_start: 1}, phone: redact,
+  note: {mask: redact, char: x}, email: hash, amount: {mask: fixed, value: 1}, "*": keep}}}"""
+ONE_KEYED = """version: 1
+tables: {big: {columns: {first_name: redact, last_name: {mask: redact, keep_start: 1}, phone: redact, email: hash, "*": keep}}}"""
+
+
+def _clone(policy: str, source: str, target: str) -> None:
+    clone(Policy.from_text(policy), source, target, keys=example_keys(), overwrite=True)
+
+
+def sqlite(folder: Path) -> list[Result]:
+    """SQLite to SQLite: three redactions and one keyed mask, against ATTACH and INSERT SELECT."""
+    made = []
+    for size in SIZES:
+        source, target = folder / f"s{size}.db", folder / "t.db"
+        with contextlib.closing(sqlite3.connect(source)) as db, db:
+            db.execute(f"CREATE TABLE big ({COLUMNS})")
+            db.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO big "
+                "SELECT i, 'First' || i % 1000, 'Last' || i % 5000, 'user' || i || '@mail.example', '+420 601 ' || i, "
+                "date('1950-01-01', (i % 20000) || ' days'), hex(zeroblob(100)), i * 1.01 FROM n",
+                (size,),
+            )
+
+        def raw(source: Path = source, target: Path = target) -> None:
+            target.unlink(missing_ok=True)
+            with contextlib.closing(sqlite3.connect(target)) as db:
+                db.execute("PRAGMA journal_mode = OFF")
+                db.execute("PRAGMA synchronous = OFF")
+                db.execute(f"CREATE TABLE big ({COLUMNS})")
+                db.execute("ATTACH ? AS src", (str(source),))
+                db.execute("INSERT INTO big SELECT * FROM src.big")
+                db.commit()
+
+        urls = (f"sqlite:///{source}", f"sqlite:///{target}")
+        made.append(
+            compare(
+                "SQLite, 3 redact + 1 keyed, verified",
+                size,
+                lambda u=urls: _clone(ONE_KEYED, *u),
+                "INSERT SELECT",
+                raw,
+                ">= 0.4",
+            )
+        )
+    return made
+
+
+def postgres(url: str, port: int, bin_: Path) -> list[list[Result]]:
+    """PostgreSQL to PostgreSQL against psql's binary copy of the same table."""
+    psql = [str(bin_ / "psql"), "-X", "-q"]
+    base = url.rpartition("/")[0]
+
+    def sql(database: str, text: str) -> None:
+        subprocess.run([*psql, f"{base}/{database}", "-c", text], check=True, capture_output=True)
+
+    out = []
+    for name, policy, target in (
+        ("no masks", PLAIN, ">= 0.9"),
+        ("6 cheap masks", CHEAP, ">= 0.7"),
+        ("2 keyed + 4 cheap", KEYED, ">= 0.5"),
+    ):
+        made = []
+        for size in SIZES:
+            source = f"bench_{size}"
+            exists = (
+                subprocess.run(
+                    [*psql, f"{base}/{source}", "-c", "SELECT 1"], capture_output=True, check=False
+                ).returncode
+                == 0
+            )
+            if not exists:
+                sql("postgres", f"CREATE DATABASE {source}")
+                sql(
+                    source,
+                    f"CREATE TABLE big ({COLUMNS}); INSERT INTO big SELECT i, 'First' || i % 1000, 'Last' || i % 5000, "
+                    "'user' || i || '@mail.example', '+420 601 ' || i, date '1950-01-01' + i % 20000, repeat(md5(i::text), 7), i * 1.01 "
+                    f"FROM generate_series(1, {size}) AS i; ANALYZE; CHECKPOINT",
+                )
+                sql("postgres", "DROP DATABASE IF EXISTS bench_raw WITH (FORCE)")
+
+            def raw(source: str = source) -> None:
+                sql("postgres", "DROP DATABASE IF EXISTS bench_raw WITH (FORCE)")
+                sql("postgres", "CREATE DATABASE bench_raw TEMPLATE template0")
+                sql("bench_raw", f"CREATE TABLE big ({COLUMNS.replace(' primary key', '')})")
+                out = subprocess.Popen(
+                    [*psql, f"{base}/{source}", "-c", "COPY big TO STDOUT (FORMAT binary)"], stdout=subprocess.PIPE
+                )
+                subprocess.run(
+                    [*psql, f"{base}/bench_raw", "-c", "COPY big FROM STDIN (FORMAT binary)"],
+                    stdin=out.stdout,
+                    check=True,
+                )
+                out.wait()
+                sql("bench_raw", "ALTER TABLE big ADD PRIMARY KEY (id); ANALYZE")
+
+            urls = (f"{base}/{source}", f"{base}/bench_replica")
+            run = lambda u=urls, p=policy: _clone(p, *u)  # noqa: E731
+            made.append(
+                compare(f"PostgreSQL clone, {name}, verified", size, run, "psql COPY + key", raw, target, runs=3)
+            )
+        out.append(made)
+    return out
+
+
+def main() -> None:
+    """Everything, on servers of its own."""
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        report(sqlite(Path(folder).resolve()))
+    from tests import fix_postgres
+    from tests.fix_servers import acquire
+
+    with acquire("bench", fix_postgres._prepare) as facts:
+        url = f"postgresql://{fix_postgres.USER}:{fix_postgres.PASSWORD}@127.0.0.1:{facts['port']}/postgres"
+        for results in postgres(url, facts["port"], Path(facts["bin"])):
+            report(results)
+
+
+if __name__ == "__main__":
+    main()

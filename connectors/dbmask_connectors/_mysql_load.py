@@ -1,0 +1,205 @@
+"""LOAD DATA LOCAL from Python values, and what it takes for every type to arrive as it left.
+
+Data are read as bytes (CHARACTER SET binary): a column in UTF-8 or of bytes takes them as they are, and any other has
+them converted by the server. LOCAL makes the server swallow what it cannot store: it stores something else and warns,
+or passes over the row. Here a warning, or a row too few, is an error.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from dbmask.errors import ConnectorError
+from dbmask.spi import Batch, TargetTable
+from dbmask_connectors._mysql_errors import translated
+from dbmask_connectors._mysql_session import Session, quoted
+from dbmask_connectors._mysql_types import binary_like
+from dbmask_connectors._mysql_wire import Load
+
+__all__ = ["Dest", "MySQLSink", "destinations", "load_sql", "settled"]
+
+_UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
+_TABBED = r"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
+
+
+@dataclass(frozen=True)
+class Dest:
+    """A column that is loaded: its type's bare name and its character set."""
+
+    name: str
+    data_type: str
+    charset: str = ""
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether it takes bytes as they are."""
+        return binary_like(self.data_type)
+
+    @property
+    def converted(self) -> str:
+        """What makes the column's value of the text that was read; empty where nothing need."""
+        variable = "@" + quoted(f"dbmask {self.name}")
+        if self.data_type == "bit":
+            return f"CAST({variable} AS UNSIGNED)"
+        if self.data_type in ("uuid", "inet4", "inet6") or (self.charset and self.charset not in _UTF8):
+            return f"CONVERT({variable} USING utf8mb4)"
+        return ""
+
+
+def destinations(session: Session, database: str, table: TargetTable) -> list[Dest]:
+    """The columns that a table's rows are written to, as they are in the replica."""
+    rows = session.run(
+        "SELECT column_name, data_type, character_set_name FROM information_schema.columns "
+        "WHERE table_schema = %s AND table_name = %s",
+        (database, table.name.name),
+    )
+    known = {name: Dest(name, data_type.lower(), charset or "") for name, data_type, charset in rows}
+    missing = [c for c in table.columns if c not in known]
+    if missing:
+        raise ConnectorError(f"{table.name}: the replica has no column {missing[0]}")
+    return [known[c] for c in table.columns]
+
+
+def load_sql(table: str, dests: Sequence[Dest], raw: Sequence[bool], form: str = _TABBED) -> str:
+    """The LOAD statement; where ``raw`` says so a column takes the bytes that its own type made."""
+    listed, settings = [], []
+    for dest, as_is in zip(dests, raw, strict=True):
+        if dest.converted and not as_is:
+            listed.append("@" + quoted(f"dbmask {dest.name}"))
+            settings.append(f"{quoted(dest.name)} = {dest.converted}")
+        else:
+            listed.append(quoted(dest.name))
+    setting = f" SET {', '.join(settings)}" if settings else ""
+    return f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {quoted(table)} CHARACTER SET binary {form} ({', '.join(listed)}){setting}"
+
+
+def settled(session: Session, load: Load, sent: int, where: str) -> int:
+    """End a LOAD; the number of rows. Raises ConnectorError where a row or a value did not arrive as it was."""
+    with translated(where):
+        stored, warnings = load.finish()
+    if warnings:
+        said = "; ".join(session.warnings()) or "the server warned of values that it changed"
+        raise ConnectorError(f"{where}: {said}")
+    if stored != sent:
+        raise ConnectorError(f"{where}: {sent - stored} of {sent} rows were not stored")
+    return stored
+
+
+class MySQLSink:
+    """Batches into one table, as one LOAD statement."""
+
+    def __init__(self, session: Session, table: TargetTable, dests: Sequence[Dest]) -> None:
+        self._session, self._where = session, str(table.name)
+        self._makers = [_maker(d) for d in dests]
+        self._sent = 0
+        with translated(self._where):
+            self._load = session.load(load_sql(table.name.name, dests, [False] * len(dests)))
+
+    def write(self, batch: Batch) -> None:
+        """Append a batch. Raises ConnectorError."""
+        if not batch or not batch[0]:
+            return
+        try:
+            columns = [make(values) for make, values in zip(self._makers, batch, strict=True)]
+        except (ValueError, TypeError, ArithmeticError):
+            raise ConnectorError(f"{self._where}: a value cannot be written to its column's type") from None
+        lines = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+        with translated(self._where):
+            self._load.write(lines.encode("utf-8", "surrogateescape"))
+        self._sent += len(batch[0])
+
+    def end(self) -> int:
+        """End the statement; the number of rows. Raises ConnectorError."""
+        return settled(self._session, self._load, self._sent, self._where)
+
+
+_SPECIAL = re.compile(r"[\\\t\n\0]")
+_ESCAPES: Mapping[int, str] = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", 0: "\\0"}
+_NULL = "\\N"
+
+
+def _escaped(values: list[str | None]) -> list[str]:
+    """Texts as LOAD reads them. Most columns hold nothing to escape: all of a batch is looked at in one go."""
+    texts = [v for v in values if v is not None]
+    if not _SPECIAL.search("".join(texts)):
+        return texts if len(texts) == len(values) else [_NULL if v is None else v for v in values]
+    return [_NULL if v is None else v.translate(_ESCAPES) for v in values]
+
+
+def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
+    if dest.data_type == "bit":
+        one: Callable[[Any], str] = _bits
+    elif dest.is_bytes:
+        one = _bytes
+    else:
+        one = _text
+    return lambda values: _escaped([None if v is None else one(v) for v in values])
+
+
+def _bits(value: Any) -> str:
+    return str(int.from_bytes(value, "big") if isinstance(value, bytes | bytearray | memoryview) else int(value))
+
+
+def _bytes(value: Any) -> str:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    return bytes(value).decode("utf-8", "surrogateescape")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _span(value: dt.timedelta) -> str:
+    micros = abs(value) // dt.timedelta(microseconds=1)
+    seconds, rest = divmod(micros, 1_000_000)
+    sign = "-" if value < dt.timedelta(0) else ""
+    return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:06}"
+
+
+def _moment(value: dt.datetime) -> str:
+    if value.tzinfo is not None:
+        value = value.astimezone(dt.UTC).replace(tzinfo=None)
+    return value.isoformat(" ")
+
+
+def _number(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("MySQL has no such number")
+    return repr(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    for kind, make in _MADE:
+        if isinstance(value, kind):
+            return make(value)
+    return str(value)
+
+
+_MADE: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (Enum, lambda v: _text(v.value)),
+    (str, str),
+    (bool, lambda v: "1" if v else "0"),
+    (int, int.__repr__),
+    (float, _number),
+    (Decimal, lambda v: format(v, "f")),
+    (dt.datetime, _moment),
+    (dt.date, dt.date.isoformat),
+    (dt.time, lambda v: v.replace(tzinfo=None).isoformat()),
+    (dt.timedelta, _span),
+    (bytes, _bytes),
+    (bytearray, _bytes),
+    (memoryview, _bytes),
+    (dict, _json),
+    (list, _json),
+    (tuple, _json),
+)

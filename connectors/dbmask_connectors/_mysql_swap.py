@@ -1,0 +1,216 @@
+"""Databases beside databases: made, marked, moved into place by one RENAME TABLE, dropped.
+
+A replica is built in ``<target>__dbmask_<run>`` while its run holds the lock of its target (GET_LOCK), which ends with the
+session: what is found under such a name by who holds the lock was left by a run that died.
+
+RENAME TABLE takes all tables, foreign keys and sequences across at once. Triggers stand in its way and views cannot be
+renamed, so both are made anew on its other side: for that moment, some milliseconds, the replica has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dbmask.errors import ConnectorError, UsageError
+from dbmask_connectors._mysql_build import run_entry
+from dbmask_connectors._mysql_catalog import MARKER, SYSTEM, relations
+from dbmask_connectors._mysql_session import Session, literal, quoted
+from dbmask_connectors._mysql_structure import Entry
+
+__all__ = [
+    "Swap",
+    "building_name",
+    "check_target",
+    "clear_leftovers",
+    "hold",
+    "mark",
+]
+
+_COMMENT = "This database is a masked replica, made by dbmask"
+_PART = "__dbmask_"
+_MAX = 64
+
+
+def _short(target: str) -> str:
+    room = _MAX - len(_PART) - 12 - len("_old")
+    if len(target) <= room:
+        return target
+    return f"{target[: room - 9]}_{hashlib.sha256(target.encode()).hexdigest()[:8]}"
+
+
+def building_name(target: str) -> str:
+    """A fresh name beside ``target``; it leaves room for "_old"."""
+    return f"{_short(target)}{_PART}{secrets.token_hex(6)}"
+
+
+def hold(session: Session, target: str) -> None:
+    """Take the target's lock for as long as the session lives. Raises ConnectorError where another run has it."""
+    lock = "dbmask:" + hashlib.sha256(target.lower().encode()).hexdigest()[:40]
+    if session.value("SELECT GET_LOCK(%s, 0)", (lock,)) != 1:
+        raise ConnectorError(f"{session.where}: another run is building this replica")
+
+
+def clear_leftovers(session: Session, target: str) -> None:
+    """Drop what dead runs left; only who holds the target's lock may."""
+    ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
+    for (name,) in session.run("SELECT schema_name FROM information_schema.schemata"):
+        if ours.match(name):
+            drop(session, name)
+
+
+def drop(session: Session, database: str) -> None:
+    """Drop a database whatever refers to it. Raises ConnectorError."""
+    session.run("SET SESSION foreign_key_checks = 0")
+    session.run(f"DROP DATABASE IF EXISTS {quoted(database)}")
+    session.run("SET SESSION foreign_key_checks = 1")
+
+
+def mark(session: Session, database: str) -> None:
+    """Write into a database who made it, and what was made."""
+    table = quoted(database, MARKER)
+    session.run(
+        f"CREATE TABLE {table} (kind varchar(20) NOT NULL, name varchar(64) NOT NULL, PRIMARY KEY (kind, name)) "
+        f"ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT={literal(_COMMENT)}"
+    )
+    for name, kind in relations(session, database):
+        session.run(f"INSERT INTO {table} VALUES (%s, %s)", (kind.lower(), name))  # noqa: S608 - a quoted name
+
+
+def _marked(session: Session, database: str) -> bool:
+    sql = "SELECT table_comment FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+    return bool(session.value(sql, (database, MARKER)) == _COMMENT)
+
+
+def check_target(session: Session, database: str, there: bool, overwrite: bool) -> None:
+    """Raise UsageError unless the database is absent, empty, all dbmask's own, or may be overwritten."""
+    if database.lower() in SYSTEM:
+        raise UsageError(f"{database} is a database of the server's own")
+    if overwrite or not there:
+        return
+    found = {name for name, _kind in relations(session, database)}
+    found |= {e.name for e in _programs(session, database)}
+    if not found:
+        return
+    if not _marked(session, database):
+        raise UsageError(
+            f"{session.where} is not empty and was not made by dbmask (say --overwrite to replace it with the replica)"
+        )
+    known = {name for (name,) in session.run(f"SELECT name FROM {quoted(database, MARKER)}")}  # noqa: S608
+    added = sorted(name for name, _kind in relations(session, database) if name not in known)
+    if added:
+        raise UsageError(
+            f"{session.where} was made by dbmask, but {added[0]} was added since; it would be lost "
+            "(move it, or say --overwrite)"
+        )
+
+
+_SHOWN = {
+    "trigger": ("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s", 2),
+    "event": ("SELECT event_name FROM information_schema.events WHERE event_schema = %s", 3),
+    "view": ("SELECT table_name FROM information_schema.views WHERE table_schema = %s", 1),
+    "procedure": (
+        "SELECT routine_name FROM information_schema.routines WHERE routine_schema = %s AND routine_type = 'PROCEDURE'",
+        2,
+    ),
+    "function": (
+        "SELECT routine_name FROM information_schema.routines WHERE routine_schema = %s AND routine_type = 'FUNCTION'",
+        2,
+    ),
+}
+
+
+def _programs(session: Session, database: str) -> list[Entry]:
+    """Triggers, events, views and routines of a database as they are, in an order in which they can be dropped."""
+    found = []
+    for kind, (sql, at) in _SHOWN.items():
+        for (name,) in session.run(sql, (database,)):
+            row = session.run(f"SHOW CREATE {kind.upper()} {quoted(database, name)}")[0]
+            mode = f"sql_mode = {literal(str(row[1]))}" if kind != "view" else ""
+            found.append(Entry(kind, name, mode, str(row[at] or "")))
+    return found
+
+
+@dataclass
+class Swap:
+    """Puts ``built`` in the place of ``target``; what was there goes to ``old``."""
+
+    session: Session
+    target: str
+    built: str
+    programs: Sequence[Entry]
+    create: str
+
+    @property
+    def old(self) -> str:
+        """Where the previous replica's tables go."""
+        return f"{self.built}_old"
+
+    def run(self, reconnect: Callable[[], Session], there: bool) -> None:
+        """Swap, or leave all as it was. Raises ConnectorError; ``reconnect`` gives a session where this one is lost."""
+        before = _programs(self.session, self.target) if there else []
+        if any(not e.sql for e in before):
+            raise ConnectorError(
+                f"{self.target}: the definition of {before[0].kind} {before[0].name} is hidden from this user"
+            )
+        try:
+            self._swap(there, before)
+        except BaseException:
+            with suppress(ConnectorError):
+                self._undo(reconnect(), there, before)
+            raise
+        for name in (self.built, self.old):
+            with suppress(ConnectorError):  # the next run clears it
+                drop(self.session, name)
+
+    def _swap(self, there: bool, before: Sequence[Entry]) -> None:
+        session = self.session
+        if not there:
+            session.run(self.create)
+        session.run(f"CREATE DATABASE {quoted(self.old)}")
+        for entry in _programs(session, self.built):
+            if entry.kind in ("trigger", "view"):
+                session.run(f"DROP {entry.kind.upper()} {quoted(self.built, entry.name)}")
+        session.run(f"USE {quoted(self.target)}")
+        for entry in before:
+            session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
+        moves = self._moves(session, self.target, self.old) + self._moves(session, self.built, self.target)
+        session.run(f"RENAME TABLE {', '.join(moves)}", where=f"{session.where}: RENAME TABLE")
+        for entry in self.programs:
+            run_entry(session, entry)
+
+    def _moves(self, session: Session, source: str, to: str) -> list[str]:
+        return [
+            f"{quoted(source, name)} TO {quoted(to, name)}"
+            for name, kind in relations(session, source)
+            if "VIEW" not in kind
+        ]
+
+    def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
+        """Back to what was: the tables where they were, then what hung on them."""
+        if not there:
+            session.run(f"DROP DATABASE IF EXISTS {quoted(self.target)}")
+            return
+        moved = not self._moves(session, self.built, self.target)
+        if moved:
+            for entry in _programs(session, self.target):
+                session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
+            moves = self._moves(session, self.target, self.built) + self._moves(session, self.old, self.target)
+            session.run(f"RENAME TABLE {', '.join(moves)}")
+        present = {(e.kind, e.name) for e in _programs(session, self.target)}
+        session.run(f"USE {quoted(self.target)}")
+        waiting = [e for e in reversed(before) if (e.kind, e.name) not in present]
+        while waiting:
+            left = []
+            for entry in waiting:  # a view may stand on one that comes later
+                try:
+                    run_entry(session, entry)
+                except ConnectorError:
+                    left.append(entry)
+            if len(left) == len(waiting):
+                raise ConnectorError(f"{session.where}: {left[0].kind} {left[0].name} could not be put back")
+            waiting = left

@@ -1,0 +1,175 @@
+"""A replica in MariaDB or MySQL: built in a database beside the target, moved into its place when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dbmask.errors import ConnectorError, UsageError
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors import _mysql_swap as swap
+from dbmask_connectors._mysql_address import Address
+from dbmask_connectors._mysql_build import Built, broken_rows
+from dbmask_connectors._mysql_insert import WORTH_ROWS, Inserter, all_kept
+from dbmask_connectors._mysql_load import MySQLSink, destinations
+from dbmask_connectors._mysql_reader import MySQLReader
+from dbmask_connectors._mysql_relay import stream_rows
+from dbmask_connectors._mysql_session import Session, quoted
+from dbmask_connectors._mysql_source import MAX_IDENTIFIER, MySQLSource, Snapshot, exists, identity_of, server_of
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["MySQLTarget"]
+
+_PATIENCE = 2
+"""So many copies that were not the snapshot's, and the source counts as busy: rows are streamed from then on."""
+
+
+class MySQLTarget:
+    """One replica: nothing of its making is left beside the target after publish or abort."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._session: Session | None = None
+        self._name = ""
+        self._built: Built | None = None
+        self._server: str | None = None
+        self._refused = 0
+
+    @property
+    def session(self) -> Session:
+        """The connection that builds; none of its own until it is needed."""
+        if self._session is None:
+            self._session = Session(self.address)
+        return self._session
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """MariaDB's and MySQL's."""
+        return Capabilities("mysql", max_identifier=MAX_IDENTIFIER)
+
+    def _is_there(self) -> bool:
+        return exists(self.session, self.address.database)
+
+    def identity(self) -> str:
+        """Server and database; empty where the database does not exist yet."""
+        return identity_of(self.session, self.address.database) if self._is_there() else ""
+
+    def check(self, overwrite: bool) -> None:
+        """Raise UsageError unless the database is absent, empty, made by dbmask, or may be overwritten."""
+        swap.check_target(self.session, self.address.database, self._is_there(), overwrite)
+        if not self.session.variable("local_infile"):
+            raise UsageError(
+                f"{self.address}: rows arrive by LOAD DATA LOCAL, which is off (SET GLOBAL local_infile = 1)"
+            )
+
+    def begin(self) -> None:
+        """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
+        swap.hold(self.session, self.address.database)
+        swap.clear_leftovers(self.session, self.address.database)
+        name = swap.building_name(self.address.database)
+        self.session.run(f"CREATE DATABASE {quoted(name)}", where=f"{self.address}: a database to build in")
+        self._name = name
+
+    @property
+    def _open(self) -> Built:
+        if self._built is None:
+            raise ConnectorError(f"{self.address}: nothing is being built")
+        return self._built
+
+    def create(self, structure: Structure) -> tuple[str, ...]:
+        """Make the tables; return what could not arrive. Raises ConnectorError, UsageError for another dialect's structure."""
+        if structure.dialect != "mysql":
+            raise UsageError(f"a {structure.dialect} database cannot be cloned into MySQL yet")
+        if not self._name:
+            raise ConnectorError(f"{self.address}: nothing is being built")
+        self._built = Built(self.session, self._name, structure)
+        return self._built.create()
+
+    def relay(
+        self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
+    ) -> int | None:
+        """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that."""
+        if not isinstance(source, MySQLSource) or not isinstance(reader, MySQLReader):
+            return None
+        if source.identity() == self.identity():
+            raise UsageError(f"source and target are one database: {self.address}")
+        session = self._open.session
+        dests = destinations(session, self._name, table)
+        if isinstance(reader, Snapshot) and self._may_insert(source, table) and all_kept(table, query):
+            inserter = Inserter(reader, session, self._name, lambda: Session(self.address))
+            copied = inserter.copy(table, progress)
+            if copied is not None:
+                return copied
+            self._refused += 1
+        return stream_rows(reader, session, table, dests, query, progress)
+
+    def _may_insert(self, source: MySQLSource, table: TargetTable) -> bool:
+        """Whether a table is large enough, the source on this server, and not so busy that it was of no use before."""
+        if (table.table.rows or 0) < WORTH_ROWS or self._refused >= _PATIENCE:
+            return False
+        if self._server is None:
+            self._server = server_of(self.session)
+        return source.server() == self._server
+
+    @contextlib.contextmanager
+    def sink(self, table: TargetTable) -> Iterator[MySQLSink]:
+        """One LOAD statement, fed with Python values; what the server would change is an error when it ends."""
+        session = self._open.session
+        sink = MySQLSink(session, table, destinations(session, self._name, table))
+        yield sink
+        sink.end()
+
+    def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
+        """Indexes, foreign keys, sequences, triggers, statistics. Raises ConnectorError."""
+        self._open.finish(progress)
+
+    def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
+        """Count the rows that break each foreign key. Raises ConnectorError."""
+        return broken_rows(self.session, self._name or self.address.database, structure)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """Read the replica by the source's names, before or after it is published."""
+        database = self._name or self.address.database
+        session = Session(self.address, database)
+        try:
+            yield MySQLReader(session, place=database)
+        finally:
+            session.close()
+
+    def publish(self) -> None:
+        """Move the replica into its place; what was there is dropped. Raises ConnectorError, with all as it was."""
+        built = self._open
+        session = self.session
+        swap.mark(session, self._name)
+        options = built.structure.options
+        charset = f" CHARACTER SET {options['character_set']} COLLATE {options['collation']}" if options else ""
+        create = f"CREATE DATABASE {quoted(self.address.database)}{charset}"
+        swap.Swap(session, self.address.database, self._name, built.programs, create).run(
+            self._afresh, self._is_there()
+        )
+        self._name, self._built = "", None
+
+    def _afresh(self) -> Session:
+        """A new connection in the place of one that may be broken; what ran on that ends."""
+        if self._session is not None:
+            self._session.kill()
+        self._session = Session(self.address)
+        return self._session
+
+    def abort(self) -> None:
+        """Drop what was built; what runs on the server ends. A server that is gone keeps it for the next run to clear."""
+        if self._name:
+            with contextlib.suppress(ConnectorError):
+                swap.drop(self._afresh(), self._name)
+        self._name, self._built = "", None
+
+    def close(self) -> None:
+        """Close connections; what was not published is removed."""
+        self.abort()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
