@@ -7,7 +7,7 @@ import pytest
 from dbmask.errors import ConnectorError
 from dbmask_connectors._mysql_errors import describe, refusal, translated
 
-SECRET = "Anežka at row 7 for key 'x"
+SECRET = "Anežka at row 7 for key 'x"  # noqa: S105 - a value that must not be shown, no password
 
 
 @pytest.mark.parametrize(
