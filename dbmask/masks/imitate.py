@@ -16,6 +16,7 @@ from dbmask.schema import Kind
 
 __all__ = ["Imitate", "ImitateUnique"]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Imitate(KeyedMask):
     """Each letter becomes one of the same case and script, each digit a digit; the rest is layout and stays.

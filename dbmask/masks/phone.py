@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from unicodedata import category, decimal
 
 from pydantic import Field
@@ -19,10 +19,26 @@ __all__ = ["Phone"]
 
 _ABROAD = re.compile(r"\s*(?:\+|00(?=[\s\d]))")
 _EXTENSION = re.compile(r"(?:\b(?:ext|extension)\.?|(?<![^\W\d_])x|;ext=|#)\s*\d+\s*\Z", re.IGNORECASE)
-_ONE_DIGIT = frozenset("17")
+_ONE_DIGIT = frozenset({1, 7})
 _TWO_DIGITS = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 "
-    "92 93 94 95 98".split()
+    {
+        20,
+        27,
+        *range(30, 35),
+        36,
+        39,
+        40,
+        41,
+        *range(43, 50),
+        *range(51, 59),
+        *range(60, 67),
+        81,
+        82,
+        84,
+        86,
+        *range(90, 96),
+        98,
+    }
 )
 """Calling codes of one and of two digits; all others have three (ITU-T E.164, annex: list of country codes)."""
 _KEPT = ""
@@ -97,5 +113,5 @@ def _plan(text: str, keep: int) -> tuple[list[str], str]:
 
 def _country(text: str, number: list[int]) -> int:
     """How many of the digits after ``+`` or ``00`` are the country's."""
-    digits = "".join(str(decimal(text[i])) for i in number[:3])
-    return 1 if digits[:1] in _ONE_DIGIT else 2 if digits[:2] in _TWO_DIGITS else 3
+    first, second, *_ = [*(decimal(text[i]) for i in number[:2]), -1, -1]
+    return 1 if first in _ONE_DIGIT else 2 if 10 * first + second in _TWO_DIGITS else 3
