@@ -85,6 +85,10 @@ class ColumnKey:
         outer.update(inner.digest())
         return outer.digest()
 
+    def word(self, data: bytes, index: int = 0) -> int:
+        """Word ``index`` (0 to 3) of the PRF: 60 bits as an integer, which every database can hold."""
+        return int(self.prf(data).hex()[15 * index : 15 * index + 15], 16)
+
     def prf_many(self, values: Iterable[bytes]) -> list[bytes]:
         """HMAC-SHA-256 of each value, in order."""
         prf = self.prf

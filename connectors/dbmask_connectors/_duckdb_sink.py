@@ -16,6 +16,7 @@ from uuid import UUID
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch
+from dbmask_connectors._array_text import from_array_text
 from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_session import DOES_NOT_FIT, translated
 
@@ -42,7 +43,7 @@ class DuckDBSink:
         """Append a batch. Raises ConnectorError."""
         if not batch or not batch[0]:
             return
-        made = [encoded(values) for values in batch]
+        made = [encoded(_lists(v) if t.endswith("[]") else v) for v, t in zip(batch, self._types, strict=True)]
         shown = [
             f"CAST(CAST(c{i} AS JSON) AS {type_})" if as_json and type_ != "VARCHAR" else f"c{i}"
             for i, ((_, as_json), type_) in enumerate(zip(made, self._types, strict=True))
@@ -92,9 +93,16 @@ def encoded(values: list[Any]) -> tuple[Any, bool]:
             return numbers, False
     if kind is float and not any(v is not None and math.isnan(v) for v in values):
         return _numbers(values, nullable, np.float64), False
+    if kind is Decimal:
+        return _objects([None if v is None else str(v) for v in values]), False
     if kind in (list, tuple, dict):
         return _objects([None if v is None else _json(v) for v in values]), True
     return _objects([None if v is None else _text(v) for v in values]), False
+
+
+def _lists(values: list[Any]) -> list[Any]:
+    """Values of a list column: PostgreSQL's arrays come as its text."""
+    return [from_array_text(v) if isinstance(v, str) and v[:1] in "{[" and "{" in v else v for v in values]
 
 
 def _objects(values: list[Any]) -> Any:

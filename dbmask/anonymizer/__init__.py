@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbmask.anonymizer.api import Anonymizer
-    from dbmask.anonymizer.name_builder import build_names, read_names
     from dbmask.anonymizer.flags import Flag, ScoringEntry
+    from dbmask.anonymizer.name_builder import build_names, read_names
     from dbmask.anonymizer.step import run_step
 
 __all__ = ["Anonymizer", "Flag", "ScoringEntry", "build_names", "read_names", "run_step"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from dbmask.errors import BindError, DbmaskError, MaskError
 from dbmask.keys import ColumnKey, KeyRing
+from dbmask.masks._constants import as_constant, constant_sql
 from dbmask.schema import Column, ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
 
     from dbmask_sql.dialects import Dialect
 
-__all__ = ["Bound", "Case", "Columns", "KeyedMask", "Mask", "Promises", "ValueBound", "ValueMask", "nearest"]
+__all__ = [
+    "Bound",
+    "Case",
+    "Columns",
+    "KeyedMask",
+    "Mask",
+    "Promises",
+    "ValueBound",
+    "ValueMask",
+    "nearest",
+    "promises_of",
+]
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,8 @@ class Promises:
     ``injective``: different values never give the same result. ``total``: no value makes it raise.
     ``type``: what comes out. ``outcomes``: how many results there are where it is not injective, for the expected
     number of collisions. ``unchanged``: the largest share of rows that may stay equal; 0 where none may (but for
-    nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key.
+    nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key. ``budget``: the differential privacy
+    (epsilon, delta) that each run spends on a row's value.
     """
 
     type: ColumnType
@@ -47,6 +60,7 @@ class Promises:
     outcomes: int | None = None
     unchanged: float = 1.0
     warnings: tuple[str, ...] = ()
+    budget: tuple[float, float] | None = None
 
 
 class Bound(Protocol):
@@ -74,6 +88,12 @@ class Bound(Protocol):
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
         """One expression per output, or None where this database cannot be shown to give the same bytes."""
         ...
+
+
+def promises_of(bound: Bound, output: str) -> Promises:
+    """What holds of one output: masks over several columns may say it of ``each``; the promises of others hold for all."""
+    each: Mapping[str, Promises] = getattr(bound, "each", {})
+    return each.get(output, bound.promises)
 
 
 def nearest(name: str, legal: Sequence[str]) -> str:
@@ -155,7 +175,7 @@ class Mask(ABC):
 class ValueMask(Mask):
     """A mask from one value to one value. Null stays null and empty stays empty unless ``on_null``/``on_empty`` say otherwise."""
 
-    on_null: str | None = None
+    on_null: str | int | float | bool | None = None
     on_empty: str | None = None
 
     def bound(
@@ -165,13 +185,30 @@ class ValueMask(Mask):
         python: Callable[[Any], Any],
         sql: Callable[[exp.Expression, Dialect], exp.Expression | None] | None = None,
     ) -> ValueBound:
-        """A Bound over the target from a function of one non-null, non-empty value and, where there is one, its SQL form."""
+        """A Bound over the target from a function of one non-null, non-empty value and, where there is one, its SQL form.
+
+        Both forms are given texts without char(n)'s padding; the SQL form is given them compared by code points.
+        Raises BindError where what comes out, or what stands for null or empty, does not fit the column.
+        """
+        made, column = promises.type, columns.target.type
+        if made.is_text and column.is_text and column.length is not None and (made.length or 0) > column.length:
+            raise BindError(
+                f"{self.name} gives up to {made.length} characters, and the column is {column}",
+                f"cut it with `chain` and a `substring` with `end_index: {column.length}`",
+            )
+        fixed = (
+            None if self.on_null is None else as_constant(self.on_null, replace(made, length=column.length), "on_null")
+        )
+        if self.on_empty is not None:
+            as_constant(self.on_empty, replace(made, length=column.length), "on_empty")
+        if self.on_null is not None or self.on_empty is not None:
+            promises = replace(promises, injective=False)
         return ValueBound(
             column=columns.target,
             promises=promises,
             python=python,
             expression=sql,
-            on_null=self.on_null,
+            on_null=fixed,
             on_empty=self.on_empty,
             label=f"{columns.table}.{columns.target.name}: {self.name}",
         )
@@ -229,9 +266,18 @@ class ValueBound:
     def _one(self, value: Any) -> Any:
         if value is None:
             return self.on_null
+        if self._reads_text:
+            if isinstance(value, bytes):  # SQLite's text columns may hold them
+                value = value.decode("utf-8", "surrogateescape")
+            if self.column.type.padded and isinstance(value, str):
+                value = value.rstrip(" ")
         if value == "" and isinstance(value, str):
             return "" if self.on_empty is None else self.on_empty
         return self.python(value)
+
+    @property
+    def _reads_text(self) -> bool:
+        return self.column.type.kind in (Kind.TEXT, Kind.ENUM)
 
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
         """The expression, with null and empty looked after."""
@@ -241,15 +287,17 @@ class ValueBound:
 
         if self.expression is None:
             return None
-        value = exprs[0]
+        given = exprs[0]
+        value = dialect.plain(given.copy(), self.column.type.padded) if self._reads_text else given
         made = self.expression(value, dialect)
         if made is None:
             return None
         if made is value and self.on_null is None and self.on_empty is None:
-            return [made]  # kept as it is
+            return [given]  # kept as it is
         ifs = []
         if self.on_null is not None:
-            ifs.append(exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=text(self.on_null)))
+            null = exp.Is(this=given.copy(), expression=exp.Null())
+            ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
         if self.column.type.kind is Kind.TEXT:
             empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
             ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))

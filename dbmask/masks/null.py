@@ -1,4 +1,4 @@
-"""null: every value becomes NULL."""
+"""null: nothing at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks.base import Bound, Case, Columns, Mask, Promises, ValueBound
+from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -20,27 +20,37 @@ __all__ = ["Null"]
 
 @dataclass(frozen=True, kw_only=True)
 class Null(Mask):
-    """Every value becomes NULL."""
+    """NULL for every value."""
 
     name: ClassVar[str] = "null"
-    cases: ClassVar[tuple[Case, ...]] = (Case("Alice", None), Case("", None), Case(None, None))
+    cases: ClassVar[tuple[Case, ...]] = (Case("Alice", None), Case(None, None), Case("", None))
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
-        """Fit nullable columns. Raises BindError on NOT NULL ones."""
-        column = columns.target
-        if not column.nullable:
+        """Fit columns that may be null. Raises BindError on others."""
+        if not columns.target.nullable:
             raise BindError("null on a NOT NULL column", "use fixed")
-        return _NullBound(column, Promises(type=column.type, outcomes=1, unchanged=0.0), lambda _: None)
+        return _Nothing(columns.target.name, Promises(type=columns.target.type, outcomes=1, unchanged=0.0))
 
 
-class _NullBound(ValueBound):
-    """Empty texts become NULL too."""
+@dataclass(frozen=True)
+class _Nothing:
+    """A Bound that gives NULL."""
 
-    def _one(self, value: Any) -> Any:
-        return None
+    target: str
+    promises: Promises
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.target,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (self.target,)
+
+    def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
+        return [[None] * len(columns[0])]
 
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
-        """NULL."""
         from dbmask_sql.dialects.base import null
 
         return [null()]

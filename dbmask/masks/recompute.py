@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
+from dbmask.masks._parts import Absent
 from dbmask.masks.base import Bound, Columns, Mask, Promises
-from dbmask.masks.drop import NotWritten
 
 __all__ = ["Recompute"]
 
@@ -25,4 +25,4 @@ class Recompute(Mask):
         column = columns.target
         if not (column.generated or column.filled or column.default or column.identity or column.nullable):
             raise BindError("nothing in the database fills this NOT NULL column", "mask it, or use fixed")
-        return NotWritten(Promises(type=column.type, unchanged=1.0))
+        return Absent(Promises(type=column.type, unchanged=1.0))

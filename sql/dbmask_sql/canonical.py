@@ -10,14 +10,14 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import plain_number
 
-__all__ = ["canonical_text", "canonicalizer", "utf8_bytes"]
+__all__ = ["canonical_text", "canonicalizer", "tuple_text", "utf8_bytes"]
 
 
 def _text(value: Any) -> str:
@@ -171,3 +171,13 @@ def utf8_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
+
+
+def tuple_text(texts: Sequence[str | None]) -> str:
+    """Canonical texts of several values as one text, framed like netstrings: different tuples never read alike.
+
+    >>> tuple_text(["7", "a,b"])
+    '1:7,3:a,b,'
+    """
+    filled = ["~" if text is None else text for text in texts]
+    return "".join([f"{len(text)}:{text}," for text in filled])

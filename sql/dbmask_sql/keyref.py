@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-__all__ = ["KEY_FUNCTION", "key_names", "key_ref", "resolve_keys"]
+__all__ = ["KEY_FUNCTION", "is_key_ref", "key_names", "key_ref", "resolve_keys"]
 
 KEY_FUNCTION = "DBMASK_KEYREF"
 INNER, OUTER, NAME = "inner", "outer", "name"
@@ -21,7 +21,8 @@ def key_ref(name: str, part: str) -> exp.Expression:
     return exp.Anonymous(this=KEY_FUNCTION, expressions=[exp.Literal.string(name), exp.Literal.string(part)])
 
 
-def _is_ref(node: exp.Expression) -> bool:
+def is_key_ref(node: exp.Expression) -> bool:
+    """Whether a node is a reference to a key."""
     return isinstance(node, exp.Anonymous) and node.this == KEY_FUNCTION
 
 
@@ -32,7 +33,7 @@ def _parts(node: exp.Expression) -> tuple[str, str]:
 
 def key_names(tree: exp.Expression) -> list[str]:
     """The names of the keys that ``tree`` refers to, each once, in order of appearance."""
-    found = [_parts(node)[0] for node in tree.find_all(exp.Anonymous) if _is_ref(node)]
+    found = [_parts(node)[0] for node in tree.find_all(exp.Anonymous) if is_key_ref(node)]
     return list(dict.fromkeys(found))
 
 
@@ -40,6 +41,6 @@ def resolve_keys(tree: exp.Expression, resolver: Callable[[str, str], exp.Expres
     """A copy of ``tree`` with each key reference replaced by ``resolver(name, part)``."""
 
     def swap(node: exp.Expression) -> exp.Expression:
-        return resolver(*_parts(node)) if _is_ref(node) else node
+        return resolver(*_parts(node)) if is_key_ref(node) else node
 
     return tree.copy().transform(swap, copy=False)

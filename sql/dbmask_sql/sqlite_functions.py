@@ -142,6 +142,10 @@ def _matches(value: Any, pattern: str) -> bool | None:
     return None if value is None else _compiled(pattern).fullmatch(value) is not None
 
 
+def _contains(value: Any, pattern: str) -> bool | None:
+    return None if value is None else _compiled(pattern).search(value) is not None
+
+
 def _replace_all(value: Any, pattern: str, new: str) -> str | None:
     return None if value is None else _compiled(pattern).sub(lambda _: new, value)
 
@@ -196,6 +200,7 @@ def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") 
         "dbmask_canonical": _canonical,
         "dbmask_repeat": _repeat,
         "dbmask_matches": _matches,
+        "dbmask_contains": _contains,
         "dbmask_replace_all": _replace_all,
         "dbmask_exact": _exact,
         "dbmask_floor_to": _floor_to,

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
@@ -45,13 +45,13 @@ class Evaluated:
 
 
 class Engine(ABC):
-    """One database; ``pads`` names the keys that it has been given."""
+    """One database; ``stored`` holds the pads that it has been given, by key name."""
 
     name = ""
     connection: Any
 
     def __init__(self) -> None:
-        self.pads: set[str] = set()
+        self.stored: dict[str, tuple[bytes, bytes]] = {}
 
     def close(self) -> None:
         """Close the connection."""
@@ -123,9 +123,9 @@ class Engine(ABC):
         query = exp.select(*(exp.alias_(p, f"o{i}") for i, p in enumerate(projections)))
         tree = query.from_(exp.to_table("values_under_test").as_("t")).order_by(column("i", "t"))
         self._load(names, types, values)
-        wanted = [n for n in key_names(tree) if n not in self.pads]
+        wanted = [n for n in key_names(tree) if n not in self.stored]
         self.store_pads(keys, wanted)
-        self.pads.update(wanted)
+        self.stored.update(keys.pads(wanted))
         sql = resolve_keys(tree, self.resolve).sql(dialect=self.name)
         rows = self.execute(sql)
         columns = [list(c) for c in zip(*rows, strict=True)] or [[] for _ in projections]
@@ -149,7 +149,7 @@ class PostgresEngine(Engine):
     """PostgreSQL, in a session whose date style, time zone and byte output are unlike any default."""
 
     name = "postgres"
-    TYPES = {
+    TYPES: ClassVar[dict[Kind, str]] = {
         Kind.FLOAT: "double precision",
         Kind.BOOLEAN: "boolean",
         Kind.DATE: "date",
@@ -160,7 +160,7 @@ class PostgresEngine(Engine):
         Kind.JSON: "jsonb",
         Kind.BYTES: "bytea",
     }
-    INTEGERS = {16: "smallint", 32: "integer", 64: "bigint"}
+    INTEGERS: ClassVar[dict[int, str]] = {16: "smallint", 32: "integer", 64: "bigint"}
 
     def __init__(self, server: Postgres, dbname: str) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class MariaDBEngine(Engine):
     """MariaDB in UTC, as the connector's sessions are, with a collation that folds nearly everything."""
 
     name = "mysql"
-    TYPES = {
+    TYPES: ClassVar[dict[Kind, str]] = {
         Kind.FLOAT: "double",
         Kind.BOOLEAN: "boolean",
         Kind.DATE: "date",
@@ -215,7 +215,7 @@ class MariaDBEngine(Engine):
         Kind.JSON: "json",
         Kind.BYTES: "longblob",
     }
-    INTEGERS = {8: "tinyint", 16: "smallint", 24: "mediumint", 32: "integer", 64: "bigint"}
+    INTEGERS: ClassVar[dict[int, str]] = {8: "tinyint", 16: "smallint", 24: "mediumint", 32: "integer", 64: "bigint"}
 
     def __init__(self, server: MariaDB, dbname: str) -> None:
         super().__init__()
@@ -295,14 +295,15 @@ class SQLiteEngine(Engine):
         return str(value) if isinstance(value, Decimal | uuid.UUID) else value
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql).fetchall()
+        rows: list[tuple[Any, ...]] = self.connection.execute(sql).fetchall()
+        return rows
 
     def insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" * len(rows[0]))
         self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
     def store_pads(self, keys: KeyRing, names: Sequence[str]) -> None:
-        self.known.update({n: tuple(p) for n, p in keys.pads(names).items()})
+        self.known.update(keys.pads(names))
 
     def resolve(self, name: str, part: str) -> exp.Expression:
         assert part == "name"
@@ -313,7 +314,7 @@ class DuckDBEngine(Engine):
     """DuckDB in a session with an odd time zone."""
 
     name = "duckdb"
-    TYPES = {
+    TYPES: ClassVar[dict[Kind, str]] = {
         Kind.FLOAT: "DOUBLE",
         Kind.BOOLEAN: "BOOLEAN",
         Kind.DATE: "DATE",
@@ -324,7 +325,7 @@ class DuckDBEngine(Engine):
         Kind.JSON: "VARCHAR",
         Kind.BYTES: "BLOB",
     }
-    INTEGERS = {8: "TINYINT", 16: "SMALLINT", 24: "INTEGER", 32: "INTEGER", 64: "BIGINT"}
+    INTEGERS: ClassVar[dict[int, str]] = {8: "TINYINT", 16: "SMALLINT", 24: "INTEGER", 32: "INTEGER", 64: "BIGINT"}
 
     def __init__(self) -> None:
         import duckdb

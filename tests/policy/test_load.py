@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from dbmask.errors import KeySourceError, PolicyError
+from dbmask.keys import MasterKey
 from dbmask.masks.hash import Hash
 from dbmask.masks.keep import Keep
 from dbmask.masks.redact import Redact
@@ -246,26 +248,6 @@ def test_the_environment_is_expanded_in_values_but_not_in_the_key(monkeypatch: p
     assert policy.key == "env:${DAY}"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("p.ini", b"", "is no policy file by its name"),
-        ("p.yaml", b"\xff\xfe", "is not UTF-8 at byte 0"),
-        ("p.yaml", None, "cannot be read: No such file"),
-    ],
-)
-def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(PolicyError, match=message):
-        Policy.load(tmp_path / name)
-
-
-def test_a_byte_order_mark_is_no_part_of_the_policy(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_bytes(b"\xef\xbb\xbfversion: 1\ntables: {a: keep}\n")
-    assert Policy.load(tmp_path / "p.yaml").tables[0].name == "a"
-
-
 def test_where_the_key_comes_from(tmp_path: Path) -> None:
     file = tmp_path / "k"
     file.write_text("hex:" + "01" * 32, "utf-8")
@@ -281,3 +263,92 @@ def test_where_the_key_comes_from(tmp_path: Path) -> None:
     assert load("version: 1\ntables: {a: keep}").keyring(environ={}).fingerprint() == ""
     with pytest.raises(KeySourceError, match="cannot be read"):
         policy.keyring(str(tmp_path / "nothing"), environ)
+
+
+def test_a_key_file_is_looked_for_beside_the_policy_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "p.yaml").write_text("version: 1\nkey: file:k\ntables: {a: keep}", "utf-8")
+    (folder / "k").write_text("hex:" + "01" * 32, "utf-8")
+    expected = MasterKey(b"\1" * 32).fingerprint()
+    policy = Policy.load(folder / "p.yaml")
+    assert policy.keyring(environ={}).fingerprint() == expected
+    absolute = Policy.from_text(f"version: 1\nkey: 'file:{folder / 'k'}'\ntables: {{a: keep}}", "yaml", "p.yaml")
+    assert absolute.keyring(environ={}).fingerprint() == expected
+    monkeypatch.setenv("HOME", str(folder))
+    home = Policy.from_text("version: 1\nkey: file:~/k\ntables: {a: keep}", "yaml", "p.yaml")
+    assert home.keyring(environ={}).fingerprint() == expected
+    monkeypatch.chdir(folder)
+    assert load("version: 1\nkey: file:k\ntables: {a: keep}").keyring(environ={}).fingerprint() == expected
+
+
+@pytest.mark.parametrize(
+    "key", ["", "'env:'", "'file: '", "5", "[env:X]", "a-literal-key-of-some-length", "hex:00", "vault:x"]
+)
+def test_what_is_no_place_of_a_key_is_refused_and_not_repeated(key: str) -> None:
+    [found] = problems(f"version: 1\nkey: {key}\ntables: {{a: keep}}")
+    assert found == "p.yaml:2: the key must be env:NAME, file:PATH or exec:COMMAND, not the key itself"
+
+
+@pytest.mark.parametrize("epoch", ["", "true", "1.10", "[1]", "{}"])
+def test_what_is_no_epoch(epoch: str) -> None:
+    [found] = problems(f"version: 1\nepoch: {epoch}\ntables: {{a: keep}}")
+    assert found == "p.yaml:2: `epoch:` is a text or a whole number (put it in quotes)"
+
+
+def test_epochs() -> None:
+    assert [load(f"version: 1\nepoch: {e}\ntables: {{a: keep}}").epoch for e in ("2026", "'1.10'", "a", "2026-01")] == [
+        "2026",
+        "1.10",
+        "a",
+        "2026-01",
+    ]
+
+
+def test_two_files_may_include_a_third_and_it_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("version: 1\ninclude: [a.yaml, b.json]\nclasses:\nrelations:\n", "utf-8")
+    (tmp_path / "a.yaml").write_text("version: 1\ninclude: [c.toml]", "utf-8")
+    (tmp_path / "b.json").write_text('{"include": "./c.toml"}', "utf-8")
+    (tmp_path / "c.toml").write_text('[tables]\nx = "k"\n[classes]\nk = "hash"\n[tables.t.columns]\na = "k"\n', "utf-8")
+    with pytest.raises(PolicyError) as error:
+        Policy.load(tmp_path / "p.yaml")
+    assert [str(p) for p in error.value.problems] == [
+        f"{tmp_path / 'c.toml'}:2: a table is keep, empty, skip, or a mapping with `columns:`"
+        " (there are: empty, keep, skip)"
+    ]
+    (tmp_path / "c.toml").write_text('[classes]\nk = "hash"\n[tables.t.columns]\na = "k"\n', "utf-8")
+    assert [t.where for t in Policy.load(tmp_path / "p.yaml").tables] == [f"{tmp_path / 'c.toml'}:3"]
+
+
+def test_what_an_included_file_may_not_be(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("version: 1\ninclude:\n  - list.yaml\n  - two.yaml\n  - gone.yaml\n", "utf-8")
+    (tmp_path / "list.yaml").write_text("- a\n", "utf-8")
+    (tmp_path / "two.yaml").write_text("version: 2\njobs: {}\ntable: {}\n", "utf-8")
+    with pytest.raises(PolicyError) as error:
+        Policy.load(tmp_path / "p.yaml")
+    assert [str(p).replace(f"{tmp_path}/", "") for p in error.value.problems] == [
+        "p.yaml:5: gone.yaml: cannot be read: No such file or directory",
+        "list.yaml:1: is no policy: expected a mapping with `version:` and `tables:`",
+        "two.yaml:1: needs `version: 1`, the version of policies that this dbmask reads",
+        "two.yaml:2: `jobs:` belongs into the main policy, not into an included file",
+        "two.yaml:3: unknown key 'table' (did you mean tables?)",
+    ]
+
+
+def test_the_digest_is_of_what_is_said_and_not_of_how(tmp_path: Path) -> None:
+    one = load("version: 1\njobs: {a: 1.0, b: [.inf, 2024-01-01, null]}\ntables: {t: keep, u: skip}")
+    other = load("# the same\ntables:\n  u: skip\n  t: keep\njobs: {b: [.inf, '2024-01-01', ~], a: 1}\nversion: 1")
+    assert one.digest == other.digest
+    assert len(one.digest) == 64
+    dates = {"b": [float("inf"), date(2024, 1, 1), None], "a": 1}
+    data = {"version": 1, "jobs": dates, "tables": {"t": "keep", "u": "skip"}}
+    assert Policy.from_dict(data).digest == one.digest
+    assert Policy.from_dict({**data, "default": "keep"}).digest != one.digest
+
+
+def test_plain_data_keeps_its_order_of_problems() -> None:
+    with pytest.raises(PolicyError) as error:
+        Policy.from_dict({"version": 1, "tabels": {}, "key": "x"})
+    assert [p.where for p in error.value.problems] == ["tabels", "key"]

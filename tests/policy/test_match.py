@@ -1,4 +1,4 @@
-"""Policies against schemas: what names what, what foreign keys hand down, what is left over."""
+"""Policies against schemas: what names what, what follows what, what is kept, what is left over."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dbmask.errors import PolicyError
 from dbmask.policy import Policy, TableMode
 from dbmask.policy.lock import Lock
-from dbmask.policy.match import Resolution, resolve
+from dbmask.policy.match import kept_columns, resolve
 from dbmask.schema import Schema, TableKind, View
-from tests.schemas import INT, column, fk, name, schema, table
-
-USERS = table("users", column("id", INT), column("email"), column("home_email"), key="id")
-
-
-def match(text: str, db: Schema, lock: Lock | None = None) -> Resolution:
-    return resolve(Policy.from_text(f"version: 1\n{text}", "yaml", "p.yaml"), db, lock)
-
-
-def masks(found: Resolution, table_name: str) -> dict[str, str | None]:
-    return {n: c.mask.name if c.mask else None for n, c in found.tables[name(table_name)].columns.items()}
-
-
-def said(found: Resolution) -> list[str]:
-    return [str(p) for p in found.problems]
+from tests.policy.helpers import ORDERS, USERS, masks, match, said
+from tests.schemas import column, name, schema, table
 
 
 def test_exact_beats_pattern_at_both_levels() -> None:
@@ -134,84 +120,6 @@ def test_partitions_and_children_follow() -> None:
     assert [p.partition(":")[0] for p in said(silent)] == ["public.p", "public.c"]
 
 
-ORDERS = table("orders", column("id", INT), column("user_id", INT), key="id", keys=(fk("user_id", "users", "id"),))
-
-
-def test_a_foreign_key_follows_what_it_refers_to() -> None:
-    items = table(
-        "items", column("o", INT), column("u", INT), keys=(fk("o", "orders", "id"), fk("u", "orders", "user_id"))
-    )
-    text = "tables: {users: {columns: {id: hash, email: keep, home_email: keep}}, orders: {columns: {id: redact}}, items: keep}"
-    found = match(text, schema(items, ORDERS, USERS))
-    assert said(found) == []
-    assert masks(found, "orders") == {"id": "redact", "user_id": "hash"}
-    assert masks(found, "items") == {"o": "redact", "u": "hash"}
-    inherited = found.tables[name("items")].columns["u"]
-    assert inherited.inherited_from == (name("users"), "id")
-    assert inherited.bind_type == INT
-    assert inherited.why == "follows public.users.id (id at p.yaml:2)"
-
-
-def test_another_mask_on_a_foreign_key_is_an_error_and_the_same_is_fine() -> None:
-    db = schema(USERS, ORDERS)
-    base = "users: {columns: {id: hash, email: keep, home_email: keep}}"
-    assert said(match(f"tables: {{{base}, orders: {{columns: {{id: keep, user_id: hash}}}}}}", db)) == []
-    found = match(f"tables: {{{base}, orders: {{columns: {{id: keep, user_id: {{mask: hash, length: 9}}}}}}}}", db)
-    assert said(found) == [
-        "p.yaml:2: public.orders.user_id refers to public.users.id, which has the mask hash, and is given another "
-        "(leave the line out: a foreign key follows the column that it refers to)"
-    ]
-
-
-def test_circles_self_references_and_composite_keys() -> None:
-    a = table(
-        "a", column("id", INT), column("b", INT), column("up", INT), keys=(fk("b", "b", "id"), fk("up", "a", "id"))
-    )
-    b = table("b", column("id", INT), column("a", INT), keys=(fk("a", "a", "id"),))
-    c = table("c", column("x", INT), column("y", INT), keys=(fk("x y", "a", "id b"),))
-    found = match("tables: {a: {columns: {id: hash}}, b: {columns: {id: redact}}, c: {columns: {}}}", schema(a, b, c))
-    assert said(found) == []
-    assert masks(found, "a") == {"id": "hash", "b": "redact", "up": "hash"}
-    assert masks(found, "b") == {"id": "redact", "a": "hash"}
-    assert masks(found, "c") == {"x": "hash", "y": "redact"}
-
-
-def test_a_circle_of_columns_takes_the_rule_that_one_of_them_has() -> None:
-    a = table("a", column("x", INT), keys=(fk("x", "b", "x"),))
-    b = table("b", column("x", INT), keys=(fk("x", "a", "x"),))
-    found = match("tables: {a: {columns: {}}, b: {columns: {x: hash}}}", schema(a, b))
-    assert said(found) == []
-    assert (masks(found, "a"), masks(found, "b")) == ({"x": "hash"}, {"x": "hash"})
-    none = match("tables: {a: {columns: {}}, b: {columns: {}}}", schema(a, b))
-    assert len(said(none)) == 2
-
-
-def test_a_column_of_two_keys_needs_them_to_agree() -> None:
-    both = table("both", column("x", INT), keys=(fk("x", "users", "id"), fk("x", "orders", "id")))
-    text = "tables: {users: {columns: {id: hash, '*': keep}}, orders: {columns: {id: redact}}, both: {columns: {}}}"
-    found = match(text, schema(USERS, ORDERS, both))
-    assert said(found) == [
-        "public.both.x: refers to public.users.id and to public.orders.id, which have different masks (give both the same mask)"
-    ]
-
-
-def test_declared_relations_hand_down_too() -> None:
-    ticket = table("ticket", column("no", INT))
-    text = "tables: {users: {columns: {id: hash, '*': keep}}, ticket: {columns: {}}}\nrelations: [public.ticket.no -> public.users.id]"
-    found = match(text, schema(USERS, ticket))
-    assert said(found) == []
-    assert masks(found, "ticket") == {"no": "hash"}
-    assert found.tables[name("ticket")].table.foreign_keys[0].declared
-
-
-def test_references_to_what_is_not_copied_hand_nothing_down() -> None:
-    found = match("tables: {users: skip, orders: {columns: {id: keep, user_id: redact}}}", schema(USERS, ORDERS))
-    assert said(found) == []
-    assert masks(found, "orders") == {"id": "keep", "user_id": "redact"}
-    outside = table("t", column("x", INT), keys=(fk("x", "other.place", "id"),))
-    assert masks(match("tables: {t: {columns: {x: redact}}}", schema(outside)), "t") == {"x": "redact"}
-
-
 def test_modes() -> None:
     found = match("tables: {users: empty, orders: skip}", schema(USERS, ORDERS))
     assert {t.mode for t in found.tables.values()} == {TableMode.EMPTY, TableMode.SKIP}
@@ -232,27 +140,158 @@ def test_keep_means_the_columns_of_the_day_it_was_written(tmp_path: Path) -> Non
         "(give the table's columns masks, or accept it with `dbmask check --accept`)"
     ]
     assert "home_email" not in found.tables[name("users")].columns
-    again = Lock.beside(str(path))
-    assert again.recording({name("users"): ["other"]}).columns(name("users")) == ("email", "id")
-    assert again.accepting({name("users"): ["id", "email", "home_email"]}).columns(name("users")) == (
-        "email",
-        "home_email",
-        "id",
+
+
+def test_two_patterns_of_tables_that_both_match_are_an_error_unless_the_table_is_named() -> None:
+    text = "'u*': {columns: {'*': keep}}, '*s': {columns: {email: hash}}"
+    assert said(match(f"tables: {{{text}}}", schema(USERS)))[0] == (
+        "public.users: is matched by two patterns, u* (p.yaml:2) and *s (p.yaml:2) (name the table exactly)"
     )
-    assert not list(tmp_path.glob("*.tmp"))
-    other = Lock.beside(str(tmp_path / "other.yaml"))
-    assert other.columns(name("users")) is None
-    other.accepting({name("users"): ["x"]}).write()
-    assert Lock.beside(str(path)).columns(name("users")) == ("email", "id")
+    found = match(f"tables: {{{text}, users: {{columns: {{id: redact}}}}}}", schema(USERS))
+    assert said(found) == []
+    assert masks(found, "users") == {"id": "redact", "email": "hash", "home_email": "keep"}
 
 
-def test_a_broken_lock_file_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "dbmask.lock").write_text("{}", "utf-8")
-    with pytest.raises(PolicyError, match="cannot be read as a lock file"):
-        Lock.beside(str(tmp_path / "p.yaml"))
+def test_rules_that_nothing_matches_have_hints() -> None:
+    db = schema(table("a1", column("x")), table("a2", column("y")))
+    found = match("tables: {'a*': {columns: {x: keep, y: keep, xx: keep, 'z*': keep}}}", db)
+    assert said(found) == ["p.yaml:2: the 2 tables of a* have no column 'xx' (did you mean x?)"]
+    assert [str(w) for w in found.warnings] == ["p.yaml:2: no column of the 2 tables of a* matches z*"]
+    assert "did you mean X?" in said(match("tables: {t: {columns: {x: keep}}}", schema(table("t", column("X")))))[0]
 
 
-def test_a_lock_without_a_policy_file_is_not_written() -> None:
-    lock = Lock.beside("")
-    lock.write()
-    assert lock == Lock()
+def test_the_default_keep_says_what_it_copies() -> None:
+    db = schema(USERS, *(table(f"t{i:02}", column("x")) for i in range(14)))
+    found = match("default: keep\ntables: {users: {columns: {email: hash}}}", db)
+    assert masks(found, "users") == {"id": "keep", "email": "hash", "home_email": "keep"}
+    [warning] = [str(w) for w in found.warnings]
+    assert warning.startswith("p.yaml: `default: keep` copies what the policy does not name (public.t00, public.t01, ")
+    assert warning.endswith("public.t11 and 4 more)")
+    whole = match("default: keep\ntables: {users: keep}", schema(USERS))
+    assert [str(w) for w in whole.warnings] == [
+        "p.yaml: `default: keep` copies what the policy does not name (which is nothing today)"
+    ]
+    assert kept_columns(found) == {}
+    assert kept_columns(whole) == {name("users"): ["id", "email", "home_email"]}
+
+
+GROUP = "anonymizer: {rc: id, birthDayMin: 1901-01-01, birthDayMax: 2008-04-23}"
+
+
+def test_groups_cover_their_columns() -> None:
+    found = match(f"tables:\n users:\n  {GROUP}\n  columns: {{email: hash, home_email: keep}}", schema(USERS))
+    assert said(found) == []
+    assert masks(found, "users") == {"email": "hash", "home_email": "keep"}
+    assert found.tables[name("users")].groups[0].where == "p.yaml:4"
+    by_default = match(f"default: keep\ntables:\n users:\n  {GROUP}\n  columns: {{email: hash}}", schema(USERS))
+    assert masks(by_default, "users") == {"email": "hash", "home_email": "keep"}
+
+
+def test_a_column_of_a_group_has_no_rule_beside_it() -> None:
+    found = match(f"tables:\n users:\n  {GROUP}\n  columns: {{'*': keep}}", schema(USERS))
+    assert said(found) == ["p.yaml:5: id stands in a group of its table too (remove one)"]
+
+
+def test_a_generated_column_of_a_group() -> None:
+    made = table("t", column("id", generated_from=("x",)), column("x"))
+    found = match(f"tables:\n t:\n  {GROUP}\n  columns: {{x: keep}}", schema(made))
+    assert masks(found, "t") == {"x": "keep"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "mask", "problems"),
+    [
+        ("'*': hash", None, []),
+        ("b: keep", None, []),
+        ("b: recompute", None, []),
+        ("b: drop", "drop", []),
+        (
+            "b: hash",
+            None,
+            [
+                "p.yaml:2: public.t.b is generated by the database, which takes no other value "
+                "(leave the line out: it follows the columns that it is made of)"
+            ],
+        ),
+    ],
+)
+def test_rules_of_generated_columns(rule: str, mask: str | None, problems: list[str]) -> None:
+    made = table("t", column("a"), column("b", generated_from=("a",)))
+    found = match(f"tables: {{t: {{columns: {{a: hash, {rule}}}}}}}", schema(made))
+    assert masks(found, "t") == {"a": "hash", "b": mask}
+    assert said(found) == problems
+
+
+PARENTS = (
+    table("p", column("a"), column("b")),
+    table("q", column("a"), column("c")),
+)
+
+
+def test_a_child_of_two_parents_takes_from_both() -> None:
+    child = table("c", column("a"), column("b"), column("c"), column("d"), kind=TableKind.CHILD, parents=("p", "q"))
+    db = schema(*PARENTS, child)
+    found = match("tables: {p: {columns: {a: keep, b: redact}}, q: {columns: {a: keep, c: hash}}}", db)
+    assert masks(found, "c") == {"a": "keep", "b": "redact", "c": "hash"}
+    assert said(found) == ["public.c.d: is not named in the policy (give it a mask, or `keep`)"]
+    two = match("tables: {p: {columns: {a: redact, b: redact}}, q: keep}", db)
+    assert said(two) == [
+        "public.c: inherits from public.p (`mask`) and public.q (`keep`) (name it in the policy)",
+        "public.c.a: has different masks in public.p and public.q (name the table in the policy)",
+        "public.c.d: is not named in the policy (give it a mask, or `keep`)",
+    ]
+    named = "c: {columns: {'*': keep}}"
+    assert said(match(f"tables: {{p: {{columns: {{a: redact, b: redact}}}}, q: keep, {named}}}", db)) == []
+
+
+def test_children_of_kept_tables_have_columns_of_their_own_and_partitions_have_none() -> None:
+    db = schema(
+        table("p", column("a")),
+        table("c", column("a"), column("own"), kind=TableKind.CHILD, parents=("p",)),
+        table("r", column("x"), kind=TableKind.PARTITIONED),
+        table("r1", column("x"), kind=TableKind.PARTITION, parents=("r",)),
+    )
+    found = match("tables: {p: keep, r: keep}", db)
+    assert said(found) == []
+    assert kept_columns(found) == {name("p"): ["a"], name("c"): ["a", "own"], name("r"): ["x"]}
+    later = match("tables: {p: keep, r: keep}", db, Lock().accepting({name("c"): ["a"]}))
+    assert [d.where for d in later.drift] == ["public.c.own"]
+    assert masks(later, "c") == {"a": "keep"}
+    by_default = match("default: keep\ntables: {r: keep}", db)
+    assert masks(by_default, "c") == {"a": "keep", "own": "keep"}
+    assert kept_columns(by_default) == {name("r"): ["x"]}
+
+
+def test_partitions_of_partitions_follow_the_top_and_say_things_once() -> None:
+    db = schema(
+        table("p11", column("a"), column("b"), kind=TableKind.PARTITION, parents=("p1",)),
+        table("p1", column("a"), column("b"), kind=TableKind.PARTITION, parents=("p",)),
+        table("p", column("a"), column("b"), kind=TableKind.PARTITIONED),
+    )
+    found = match("tables: {p: {columns: {a: hash, bb: keep}}}", db)
+    assert masks(found, "p11") == {"a": "hash"}
+    assert said(found) == [
+        "p.yaml:2: public.p has no column 'bb' (did you mean b?)",
+        "public.p.b: is not named in the policy (give it a mask, or `keep`)",
+    ]
+    assert match("tables: {p: skip}", db).tables[name("p11")].mode is TableMode.SKIP
+
+
+def test_every_column_says_why_it_has_its_mask() -> None:
+    made = table("made", column("a"), column("b", generated_from=("a",)))
+    db = schema(USERS, ORDERS, made, table("k", column("x")), table("d", column("x")))
+    text = "default: keep\nclasses: {h: hash}\ntables:\n users: {columns: {id: h, '*_email': redact}}\n"
+    text += " orders: {columns: {}}\n made: {columns: {a: keep}}\n k: keep\n"
+    found = match(text, db)
+    assert said(found) == []
+    assert {f"{n.name}.{c}": one.why for n, t in found.tables.items() for c, one in t.columns.items()} == {
+        "users.id": "id at p.yaml:5",
+        "users.email": "default: keep",
+        "users.home_email": "*_email at p.yaml:5",
+        "orders.id": "default: keep",
+        "orders.user_id": "follows public.users.id (id at p.yaml:5)",
+        "made.a": "a at p.yaml:7",
+        "made.b": "generated by the database",
+        "k.x": "k at p.yaml:8",
+        "d.x": "default: keep",
+    }

@@ -8,14 +8,15 @@ Text primitives count characters (code points). All are NULL in, NULL out unless
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import typing
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
 
 from sqlglot import exp
 
 from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
+from dbmask_sql.patterns import Portable
 
 __all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
 
@@ -75,7 +76,7 @@ class Dialect:
     # -- canonical text ------------------------------------------------------------------------------------------
 
     def plain(self, value: E, padded: bool = False) -> E:
-        """A text or enum column as text that is searched and compared by its code points, whatever its collation; char(n) loses its padding."""
+        """A text or enum column as text that is searched and compared by code points, whatever its collation; char(n) loses its padding."""
         raise NotImplementedError
 
     def canonical(self, value: E, kind: Kind, padded: bool = False) -> E | None:
@@ -161,7 +162,7 @@ class Dialect:
         """Each character of ``source`` replaced by the one at the same place in ``target``."""
         return call("TRANSLATE", value, text(source), text(target))
 
-    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
+    def compare(self, node: type[E], value: E, other: E) -> E:
         """Two plain texts compared by code points (exp.EQ, exp.LT ...)."""
         return node(this=value, expression=other)
 
@@ -177,6 +178,10 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        """Whether a pattern is found in a plain text."""
+        raise NotImplementedError
+
     def regex_replace(self, value: E, pattern: str, new: str) -> E:
         """Every match of a pattern, which keeps to the same rules but may begin with ``^``, replaced by a text without backslashes."""
         return call("REGEXP_REPLACE", value, text(pattern), text(new), text("g"))
@@ -188,6 +193,14 @@ class Dialect:
     def capitalize_words(self, value: E) -> E | None:
         """The first letter after each space in upper case, all others in lower case, by the fixed table."""
         return None
+
+    def tuple_text(self, parts: Sequence[E]) -> E:
+        """canonical.tuple_text in SQL: the texts joined so that different tuples never read alike; NULL counts as ``~``."""
+        framed = []
+        for part in parts:
+            filled = exp.Coalesce(this=part, expressions=[text("~")])
+            framed += [self.to_text(self.length(filled)), text(":"), filled.copy(), text(",")]
+        return self.concat(*framed)
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -201,6 +214,10 @@ class Dialect:
     def int_div(self, value: E, by: E | int) -> E:
         """The quotient of integers, truncated."""
         return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
+
+    def quotient(self, value: E, by: E | int) -> E:
+        """The quotient of non-negative 64-bit integers, truncated to one."""
+        return self.int_div(value, by)
 
     def exact(self, value: E, kind: Kind) -> E:
         """An exact number, for the three primitives below: of an integer, decimal or float as it is; of a plain text rounded half away
@@ -225,11 +242,20 @@ class Dialect:
         """A literal to add to, or to compare with, an exact number."""
         return number(value)
 
-    def exact_text(self, exact: E) -> E:
-        """An exact number in decimal, without trailing zeros."""
-        made = self.canonical(exact, Kind.DECIMAL)
+    def exact_text(self, exact: E, whole: bool = False) -> E:
+        """An exact number in decimal, without trailing zeros; ``whole`` says that it is an integer."""
+        made = self.canonical(
+            cast(exact, self.whole_type, self.name) if whole else exact, Kind.INTEGER if whole else Kind.DECIMAL
+        )
         assert made is not None  # noqa: S101 - every dialect has it
         return made
+
+    whole_type = "DECIMAL(38,0)"
+    """The type that holds every exact number which is an integer."""
+
+    def wide(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
+        return None
 
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
@@ -249,12 +275,50 @@ class Dialect:
         """Element ``index`` (from 0) of a list of literals."""
         raise NotImplementedError
 
-    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
-        """``body`` over ``value``, which is computed once however often the body uses it, where the database can be told so.
+    names_values = True
+    """Whether intermediate values can be named: whether ``let``, ``let_all`` and ``repeated`` give anything."""
 
-        Nested uses need a ``name`` each.
+    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E | None:
+        """``body`` over ``value``, which is computed once however often the body uses it; None where this cannot be said.
+
+        Where lets are nested and an inner body uses an outer value, each needs a ``name`` of its own.
         """
-        return body(value)
+        return self.let_all({name: value}, lambda refs: body(refs[name]))
+
+    def shared(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
+        """As ``let``; where values cannot be named, ``value`` is written out, and computed, wherever the body uses it."""
+        made = self.let(value, body, name)
+        return body(value) if made is None else made
+
+    def fresh(self, stem: str, value: E) -> str:
+        """A name for ``let`` that ``value`` does not use itself."""
+        used = " ".join(node.name for node in value.find_all(exp.Identifier))
+        while stem in used:
+            stem += "_"
+        return stem
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        """``body`` over several values, by name, each computed once; None where this cannot be said."""
+        raise NotImplementedError
+
+    def repeated(self, start: E, times: int, body: Callable[[E, E], E], name: str = "r") -> E | None:
+        """``body`` applied ``times`` times, to the value so far and the number of the turn (from 0); None where this cannot be said.
+
+        The body is built more than once.
+        """
+
+        def turn(value: E, i: int) -> E:
+            if i == times:
+                return value
+            return typing.cast(E, self.let(body(value, integer(i)), lambda v: turn(v, i + 1), f"{name}{i}"))
+
+        return self.let(start, lambda v: turn(v, 0), name) if self.names_values else None
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        """Whether a plain text is one of these literals; None where there are too many or none."""
+        if not values or len(values) > self.max_literal_list:
+            return None
+        return exp.Paren(this=exp.In(this=value, expressions=[text(v) for v in values]))
 
     # -- dates ---------------------------------------------------------------------------------------------------
 
@@ -262,11 +326,21 @@ class Dialect:
         """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
 
+    def endless(self, value: E) -> E | None:
+        """Whether a date or timestamp is none that days could be added to: infinite, or MySQL's zero; None where there is no such thing."""
+        return None
+
     def typed(self, value: E, kind: Kind) -> E:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
         return cast(value, self.types[kind], self.name) if kind in self.types else value
 
-    types: ClassVar[dict[Kind, str]] = {}
+    types: typing.ClassVar[dict[Kind, str]] = {}
+    utc_suffix = "+00:00"
+    """What follows a timestamp in a literal to say that it is in UTC."""
+
+    def bytes_literal(self, value: bytes) -> E:
+        """Bytes as a constant."""
+        return self.from_hex(text(value.hex()))
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         """A date or timestamp at the beginning of its year, month or day (zoned ones by UTC)."""
@@ -286,6 +360,14 @@ def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
     for part in parts[1:]:
         made = node(this=made, expression=part)
     return exp.Paren(this=made) if len(parts) > 1 else made
+
+
+def separated(values: Sequence[str]) -> tuple[str, str] | None:
+    """Texts as one literal's content and what stands between them; None where they hold every separator that could."""
+    for separator in ("|", ";", "\t", "\x1f"):
+        if not any(separator in v for v in values):
+            return separator.join(values), separator
+    return None
 
 
 def json_list(values: Sequence[object]) -> str:

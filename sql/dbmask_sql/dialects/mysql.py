@@ -5,7 +5,7 @@ The connector's sessions run in UTC, in utf8mb4, and without NO_BACKSLASH_ESCAPE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from sqlglot import exp
@@ -13,6 +13,7 @@ from sqlglot import exp
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -31,7 +32,9 @@ class MySQL(Dialect):
         Kind.DATE: "DATE",
         Kind.TIME: "TIME(6)",
         Kind.TIMESTAMP: "DATETIME(6)",
+        Kind.TIMESTAMPTZ: "DATETIME(6)",  # the session's time zone is UTC
     }
+    utc_suffix = ""
 
     def plain(self, value: E, padded: bool = False) -> E:
         if _is_plain(value):
@@ -110,9 +113,12 @@ class MySQL(Dialect):
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
 
-    def compare(self, node: type[exp.Binary], value: E, other: E) -> E:
+    def compare(self, node: type[E], value: E, other: E) -> E:
         # Even utf8mb4_bin ignores trailing spaces; bytes do not.
-        return node(this=self.utf8(value), expression=self.utf8(other))
+        return super().compare(node, self.utf8(value), self.utf8(other))
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.GT(this=call("REGEXP_INSTR", value, text(pattern.written("\\z"))), expression=integer(0))
 
     def matches(self, value: E, pattern: str) -> E:
         # REGEXP_LIKE is MySQL's alone; both know REGEXP_INSTR.
@@ -137,6 +143,15 @@ class MySQL(Dialect):
             return None
         return call("ELT", exp.Add(this=index, expression=integer(1)), *(text(v) for v in values))
 
+    # No LATERAL: a derived table cannot see the row.
+    names_values = False
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        return None
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        return super().one_of(self.utf8(value), values)
+
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         pattern = {"year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d"}[part]
         zeros = exp.EQ(
@@ -144,6 +159,9 @@ class MySQL(Dialect):
         )
         made = self.typed(self._format(value.copy(), pattern), Kind.DATE if kind is Kind.DATE else Kind.TIMESTAMP)
         return exp.Case(ifs=[exp.If(this=zeros, true=value.copy())], default=made)
+
+    def endless(self, value: E) -> E | None:
+        return exp.EQ(this=self._format(value, "%Y-%m-%d"), expression=text("0000-00-00"))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         return exp.DateAdd(this=value, expression=days, unit=exp.Var(this="DAY"))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT"]
 
@@ -90,6 +91,9 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def contains(self, value: E, pattern: Portable) -> E:
+        return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
+
     def matches(self, value: E, pattern: str) -> E:
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
 
@@ -109,14 +113,21 @@ class Postgres(Dialect):
         alias = exp.TableAlias(this=exp.to_identifier("words"), columns=[exp.to_identifier("w", quoted=True)])
         words = exp.Unnest(expressions=[call("STRING_TO_ARRAY", value, text(" "))], alias=alias)
         made = exp.select(self.concat(first, rest)).from_(words)
-        return call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
+        there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        return exp.Case(ifs=[exp.If(this=there, true=joined)])
 
     def exact(self, value: E, kind: Kind) -> E:
         if kind in (Kind.INTEGER, Kind.DECIMAL):
             return cast(value, "NUMERIC", self.name)
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        # real as the driver's float of 8 bytes
+        double = cast(cast(value, "DOUBLE PRECISION", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
+
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, "NUMERIC", self.name)
 
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
@@ -126,10 +137,20 @@ class Postgres(Dialect):
         constant = cast(text(json_list(values)), "JSONB", self.name)
         return call("JSONB_ARRAY_ELEMENT_TEXT", constant, cast(index, "INT", self.name))
 
-    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
-        # OFFSET 0 keeps the planner from copying the value into each place where the body uses it.
-        inner = exp.select(exp.alias_(value, name, quoted=True)).offset(0).subquery(f"dbmask_{name}")
-        return exp.select(body(column(name, f"dbmask_{name}"))).from_(inner).subquery()
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        made = separated(values) if len(values) <= self.max_literal_list else None
+        if made is None or len(values) < 10:
+            return super().one_of(value, values)
+        # One literal, split, is one node where a list of literals is thousands; folded, it is looked up by hash.
+        return exp.Paren(
+            this=exp.EQ(this=value, expression=exp.Any(this=exp.Paren(this=call("STRING_TO_ARRAY", *map(text, made)))))
+        )
+
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).offset(0).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
         if kind is Kind.TIMESTAMP:
@@ -141,6 +162,9 @@ class Postgres(Dialect):
         month = self.date_part(value.copy(), "month") if part == "month" else integer(1)
         made = call("MAKE_DATE", self.date_part(value, "year"), month, integer(1))
         return exp.Case(ifs=[exp.If(this=call("ISFINITE", value.copy()), true=made)], default=value.copy())
+
+    def endless(self, value: E) -> E | None:
+        return exp.Not(this=call("ISFINITE", value))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from sqlglot import exp
@@ -11,6 +11,7 @@ from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, js
 from dbmask_sql.keyref import NAME, key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import plain_number
+from dbmask_sql.patterns import Portable
 
 __all__ = ["DIALECT", "FUNCTIONS"]
 
@@ -23,6 +24,7 @@ FUNCTIONS = {
     "dbmask_canonical": 2,
     "dbmask_repeat": 2,
     "dbmask_matches": 2,
+    "dbmask_contains": 2,
     "dbmask_replace_all": 3,
     "dbmask_exact": 1,
     "dbmask_floor_to": 2,
@@ -34,8 +36,8 @@ FUNCTIONS = {
 }
 """Functions that a connection must offer, with their number of arguments."""
 
-_REPEATED = 256
 _CHUNK = 64
+_REPEATED = 256
 
 
 class SQLite(Dialect):
@@ -67,7 +69,8 @@ class SQLite(Dialect):
         return call("dbmask_digest", data, text(algo))
 
     def utf8(self, value: E) -> E:
-        return cast(value, "BLOB", self.name)  # the functions decode, where the database keeps text in UTF-16
+        # In the database's own encoding: the functions know it, and make UTF-8 of it.
+        return cast(value, "BLOB", self.name)
 
     # A function is given bytes: a text would be decoded and encoded on its way, and could not be where it is no UTF-8.
 
@@ -86,6 +89,9 @@ class SQLite(Dialect):
     def hex_int(self, digits: E) -> E:
         return call("dbmask_word", digits, integer(0))
 
+    def bytes_literal(self, value: bytes) -> E:
+        return cast(exp.HexString(this=value.hex()), "BLOB", self.name)
+
     def repeat(self, value: str, count: E) -> E:
         # A piece of a literal costs a fifth of a call into Python, which is left for what is longer.
         most = max(_REPEATED // max(len(value), 1), 1)
@@ -99,6 +105,9 @@ class SQLite(Dialect):
 
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
+
+    def contains(self, value: E, pattern: Portable) -> E:
+        return call("dbmask_contains", value, text(pattern.written("\\Z")))
 
     def matches(self, value: E, pattern: str) -> E:
         return call("dbmask_matches", value, text(pattern))
@@ -127,7 +136,7 @@ class SQLite(Dialect):
     def exact_less(self, exact: E, value: Decimal) -> E:
         return exp.LT(this=call("dbmask_compare", exact, self.exact_literal(value)), expression=integer(0))
 
-    def exact_text(self, exact: E) -> E:
+    def exact_text(self, exact: E, whole: bool = False) -> E:
         return exact
 
     def to_int(self, value: E) -> E:
@@ -144,11 +153,12 @@ class SQLite(Dialect):
             steps = [text("$["), self.int_div(at, _CHUNK), text("]["), self.mod(at.copy(), _CHUNK), text("]")]
             return call("JSON_EXTRACT", text(json_list(chunks)), self.concat(*steps))
 
-        return self.let(index, body, "at")
+        return self.shared(index, body, "at")
 
-    def let(self, value: E, body: Callable[[E], E], name: str = "v") -> E:
-        inner = exp.select(exp.alias_(value, name, quoted=True)).limit(-1).subquery(f"dbmask_{name}")
-        return exp.select(body(column(name, f"dbmask_{name}"))).from_(inner).subquery()
+    def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
+        table = f"dbmask_let_{'_'.join(values)}"
+        inner = exp.select(*(exp.alias_(v, n, quoted=True) for n, v in values.items())).subquery(table)
+        return exp.select(body({n: column(n, table) for n in values})).from_(inner).subquery()
 
     def date_part(self, value: E, part: str) -> E:
         where = {"year": (1, 4), "month": (6, 2), "day": (9, 2)}[part]
