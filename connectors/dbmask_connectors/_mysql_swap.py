@@ -144,6 +144,7 @@ class Swap:
     built: str
     programs: Sequence[Entry]
     create: str
+    _created: bool = False
 
     @property
     def old(self) -> str:
@@ -171,6 +172,7 @@ class Swap:
         session = self.session
         if not there:
             session.run(self.create)
+            self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
         for entry in _programs(session, self.built):
             if entry.kind in ("trigger", "view"):
@@ -193,8 +195,8 @@ class Swap:
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
         """Back to what was: the tables where they were, then what hung on them."""
         if not there:
-            drop(session, self.target)
-            drop(session, self.old)
+            for name in [self.target] * self._created + [self.old]:
+                drop(session, name)
             return
         moved = not self._moves(session, self.built, self.target)
         if moved:

@@ -14,6 +14,7 @@ from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import ColumnType, ForeignKey, Kind, TableName
 from dbmask.spi import TargetTable
 from dbmask_connectors import _mysql_target
+from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built
 from dbmask_connectors._mysql_catalog import MARKER
 from dbmask_connectors._mysql_source import Snapshot
@@ -223,14 +224,14 @@ def test_a_column_that_a_trigger_fills(mariadb: MariaDB, small: str, replica: st
 
 
 def test_a_mask_that_makes_another_type(mariadb: MariaDB, small: str, replica: str) -> None:
-    changes = {"c": {"types": {"p": ColumnType(Kind.TEXT, length=64)}, "dropped": ()}}
+    types = {"p": ColumnType(Kind.TEXT, length=64)}
     masks = {"c": {"p": lambda c: MARIA.concat(exp.Literal.string("ž"), MARIA.to_text(c))}}
     with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
         schema = opened.schema()
         child = schema.tables[TableName(small, "c")]
         with pytest.raises(ConnectorError, match=r"foreign key c\.c_p"):  # text cannot refer to an integer
-            copy(opened, made, everything(schema, **changes), schema=schema, masks=masks)
-        alone = [TargetTable(child, ("id", "p"), (), changes["c"]["types"])]
+            copy(opened, made, everything(schema, c={"types": types}), schema=schema, masks=masks)
+        alone = [TargetTable(child, ("id", "p"), (), types)]
         copy(opened, made, alone, schema=schema, masks=masks)
     assert run(mariadb, replica, "SELECT p FROM c ORDER BY id") == [("ž1",), ("ž9",), (None,)]
     assert "`p` varchar(64) DEFAULT NULL" in shown(mariadb, replica, "TABLE", "c")
@@ -408,7 +409,7 @@ def test_a_target_user_who_may_not_read_the_source_gets_its_rows_anyway(
     )
     try:
         url = f"mysql://{name}:pw@127.0.0.1:{mariadb.port}/{replica}"
-        made = _mysql_target.MySQLTarget(_mysql_target.Address.parse(url))
+        made = _mysql_target.MySQLTarget(Address.parse(url))
         with closing(source(mariadb, small)) as opened, closing(made):
             made.check(False)
             result = copy(opened, made, everything(opened.schema()))
