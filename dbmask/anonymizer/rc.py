@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from dbmask.anonymizer.numbers import Bools, Days
 from dbmask.anonymizer.parameters import Parameters
 from dbmask.anonymizer.trailers import last_digit_only, trailer_table
 
-__all__ = ["RcNumbers"]
+__all__ = ["RcNumbers", "rc_numbers"]
 
 _CELLS = 100 * 12 * 31
 _NO_CELL = _CELLS
@@ -61,6 +62,7 @@ class RcNumbers:
         self.day, self.day_kind = _packed(range(1, 32), masked)
         self._days()
         self._cells(parameters.extendedSince)
+        self.apart = self._is_apart(parameters)
 
     def _days(self) -> None:
         """By day: its cell, its six digits (as bytes) and their remainder."""
@@ -93,9 +95,27 @@ class RcNumbers:
                 for nine, possible in ((0, fits), (1, fits & (days < before_1954))):
                     self.alone[nine, ext, :-1][possible] = days[possible]
 
+    def _is_apart(self, parameters: Parameters) -> bool:
+        """Whether in each segment either every day or none is what its digits tell, for each length and month form.
+
+        Then the images of numbers that tell a day tell one again, and no two of them the same.
+        """
+        told = self.alone[:, :, self.cell_of_day] == np.arange(self.size)
+        for segment in parameters.segments:
+            part = told[:, :, segment.first.toordinal() - self.origin : segment.last.toordinal() - self.origin + 1]
+            if (part.any(axis=2) & ~part.all(axis=2)).any():
+                return False
+        return True
+
     def read(self, values: Sequence[Any]) -> RcBatch:
         """Read a batch of texts and nulls. Raises MaskError for other types."""
         return RcBatch(self, values)
+
+
+@lru_cache(maxsize=8)
+def rc_numbers(parameters: Parameters) -> RcNumbers:
+    """The tables for these parameters, built once."""
+    return RcNumbers(parameters)
 
 
 class RcBatch:

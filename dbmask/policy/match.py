@@ -177,7 +177,7 @@ class _Matcher:
                     what = f"has different masks in {first.table.name} and {parent.table.name}"
                     self.problems.append(Problem(f"{table.name}.{column.name}", what, "name the table in the policy"))
                 elif above is not None:
-                    columns[column.name] = replace(above, column=column, named=True)
+                    columns[column.name] = replace(above, column=column, named=bool(above.where))
         why = f"follows {first.table.name}" if first.why else ""
         if first.kept and table.kind is TableKind.CHILD:  # it may have columns of its own, which are recorded too
             columns = {**self._locked(table, why), **columns}
