@@ -18,6 +18,7 @@ from dbmask_connectors._ddl_cut import cut_table
 from dbmask_connectors._ddl_parse import quoted, tokens
 from dbmask_connectors._duckdb_schema import MARKER
 from dbmask_connectors._duckdb_session import connect, literal, translated
+from dbmask_connectors._foreign import full
 from dbmask_connectors._types_duckdb import declared
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def own_structure(db: DuckDBPyConnection, path: Path, schema: Schema, tables: Se
             texts[t.name], t, {n.name for n in wanted if n.schema == t.name.schema}, declared, left_out, brackets=False
         )
         for t in _parents_first(tables)
+    ]
+    creates += [
+        f"ALTER TABLE {full(t.name)} ADD COLUMN {quoted(c.name)} {declared(c.type)}" for t in tables for c in t.added
     ]
     schemas = [f"CREATE SCHEMA {quoted(s)}" for (s,) in db.execute(_SCHEMAS).fetchall()]
     types, macros = _types_and_macros(db, path, left_out)

@@ -66,9 +66,9 @@ _MEANING = {
     4025: "a CHECK constraint does not hold",
     4166: "LOAD DATA LOCAL is switched off on the server (local_infile)",
 }
-# Names at the end of a message, where no value can stand; and numbers of rows.
+# Names at the end of a message, behind all that a value could hold; and numbers of rows.
 _NAMES = (
-    (frozenset({1264, 1265, 1292, 1366, 1406}), re.compile(r" for column (?P<column>.+?) at row (?P<row>\d+)\Z")),
+    (frozenset({1264, 1265, 1292, 1366, 1406}), re.compile(r"(?s).* for column (?P<column>.+?) at row (?P<row>\d+)\Z")),
     (frozenset({1048}), re.compile(r"\AColumn '(?P<column>.+)' cannot be null\Z")),
     (frozenset({1062}), re.compile(r" for key '(?P<key>[^']+)'\Z")),
     (frozenset({1054}), re.compile(r"\AUnknown column '(?P<column>.+)' in ")),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dbmask.spi import Batch, Progress, TargetTable
-from dbmask_connectors._postgres_session import rendered
+from dbmask_connectors._postgres_reader import rendered
 
 if TYPE_CHECKING:
     import psycopg

@@ -44,8 +44,22 @@ class DateShift(KeyedMask):
         Case(dt.date(2024, 2, 29), dt.date(2024, 3, 6), {}, _DATE),
         Case(dt.datetime(2024, 2, 29, 13, 45, 6), dt.datetime(2023, 9, 24, 13, 45, 6), {"days": 365}, _STAMP),
         Case(dt.date(2024, 12, 31), dt.date(2024, 11, 9), {"days": 60, "keep_year": True}, _DATE),
-        Case(dt.date(2024, 2, 1), dt.date(2024, 1, 8), {"by": "customer_id"}, _DATE, row={"customer_id": 7}, types={"customer_id": _INT}),
-        Case(dt.date(2024, 2, 9), dt.date(2024, 1, 16), {"by": "customer_id"}, _DATE, row={"customer_id": 7}, types={"customer_id": _INT}),
+        Case(
+            dt.date(2024, 2, 1),
+            dt.date(2024, 1, 8),
+            {"by": "customer_id"},
+            _DATE,
+            row={"customer_id": 7},
+            types={"customer_id": _INT},
+        ),
+        Case(
+            dt.date(2024, 2, 9),
+            dt.date(2024, 1, 16),
+            {"by": "customer_id"},
+            _DATE,
+            row={"customer_id": 7},
+            types={"customer_id": _INT},
+        ),
         Case("2024-02-29", "2024-03-06", {"on_invalid": "null"}),
         Case("soon", None, {"on_invalid": "null"}),
         Case(None, None, type=_DATE),
@@ -126,9 +140,7 @@ class DateShift(KeyedMask):
 
         return masked
 
-    def _sql(
-        self, exprs: Sequence[Any], target: Column, entity: Column | None, key: ColumnKey, dialect: Any
-    ) -> Any:
+    def _sql(self, exprs: Sequence[Any], target: Column, entity: Column | None, key: ColumnKey, dialect: Any) -> Any:
         from sqlglot import exp
 
         from dbmask_sql.dialects.base import integer

@@ -61,7 +61,7 @@ def test_moves_go_both_ways_evenly() -> None:
 
 def test_one_entity_moves_together_across_tables_and_types() -> None:
     bound = bind({"mask": "date_shift", "by": "id"}, DATE, {"id": INT})
-    rows = {"v": [dt.date(2024, 1, 1), dt.date(2024, 3, 5), dt.date(2024, 1, 1)], "id": [7, 7, 8]}
+    rows: dict[str, list[Any]] = {"v": [dt.date(2024, 1, 1), dt.date(2024, 3, 5), dt.date(2024, 1, 1)], "id": [7, 7, 8]}
     made = in_python(bound, rows)
     assert (made[1] - made[0]).days == 64
     assert not bound.promises.value_only

@@ -31,7 +31,7 @@ def stub(vector: dict[str, Any]) -> Any:
             raise ConnectionError("the network is down")
         found = []
         for text in texts:
-            at = [(text.index(a["text"]), a) for a in answer]
+            at = [(text.index(a["text"]), a) for a in answer or ()]
             found.append([(i, i + len(a["text"]), a["label"]) for i, a in at])
         return found
 
