@@ -38,6 +38,10 @@ class TextReport:
             for _, _, rank in outcome.places:
                 self.spans[outcome.rules[rank]] += 1
 
+    def clear(self) -> None:
+        """Begin anew."""
+        vars(self).update(vars(TextReport()))
+
     def name(self, rows: Callable[[], Iterable[str]]) -> None:
         """Note rows without findings; a thousand are kept by name, and no more are asked for."""
         room = _NAMED - len(self.nothing)
