@@ -97,14 +97,14 @@ def test_forms_of_dates() -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [("birthDate", 19710319), ("rc", 7103192745), ("firstName", 5)])
-def test_other_types_are_refused_without_being_quoted(column: str, value: object) -> None:
+def test_other_types_are_refused_without_being_quoted(column: str, value: Any) -> None:
     with pytest.raises(MaskError) as caught:
         one(**{column: value})
     assert str(value) not in str(caught.value)
 
 
 def test_rows_keep_what_else_they_hold_and_lack_what_they_lack() -> None:
-    rows = [{"id": 1, "rc": "7103192745"}, {"id": 2}, {"firstName": "Jan", "rc": None}]
+    rows: list[dict[str, Any]] = [{"id": 1, "rc": "7103192745"}, {"id": 2}, {"firstName": "Jan", "rc": None}]
     made = MASKER.apply(rows)
     assert [sorted(m) for m in made] == [["flags", "id", "rc"], ["flags", "id"], ["firstName", "flags", "rc"]]
     assert made[2]["firstName"] == "Petr"
