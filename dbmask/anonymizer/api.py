@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from dbmask.anonymizer.engine import Engine, Outcome
@@ -20,19 +21,27 @@ _BATCH = 20_000
 
 
 def make_engine(
-    parameters: Parameters, key: ColumnKey, name_lookup: Mapping[str, str] | None = None, needs_names: bool = False
+    parameters: Parameters,
+    key: ColumnKey,
+    name_lookup: Mapping[str, str] | None = None,
+    *,
+    needs_names: bool | None = None,
+    limits: Mapping[str, int] | None = None,
+    base: Path | None = None,
 ) -> Engine:
     """The engine for these parameters; ``name_lookup`` stands for the file that they name.
 
-    ``needs_names`` says that names will come. Raises PolicyError where their dictionary cannot be read.
+    ``needs_names`` says whether names will come, None that this is not known;
+    ``base`` is where a relative file is looked for. Raises PolicyError where their dictionary
+    cannot be read or is missing.
     """
     dictionary = None
-    if parameters.changeNames:
+    if parameters.changeNames and needs_names is not False:
         if name_lookup is not None:
             dictionary = upper_dictionary(name_lookup)
         elif parameters.nameLookupFileName is not None:
-            dictionary = load_dictionary(parameters.nameLookupFileName, key.sub("names"))
-    engine = Engine(parameters, dictionary, key)
+            dictionary = load_dictionary(parameters.nameLookupFileName, key.sub("names"), base)
+    engine = Engine(parameters, dictionary, key, limits)
     if needs_names:
         engine.require_names()
     return engine

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,16 @@ from dbmask.anonymizer.names import Names
 from dbmask.anonymizer.national import NationalNumbers
 from dbmask.anonymizer.numbers import Batch, Bools, Days, Numbers
 from dbmask.anonymizer.parameters import Parameters
-from dbmask.anonymizer.rc import RcNumbers
+from dbmask.anonymizer.rc import rc_numbers
 from dbmask.errors import MaskError, PolicyError, Problem
 from dbmask.keys import ColumnKey
 
 __all__ = ["Engine", "Outcome"]
+
+_NOT_APART = (
+    "unique: the range from birthDayMin to birthDayMax holds years that two digits tell apart only by guessing, and "
+    "numbers from both could come to be the same"
+)
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,52 @@ class Outcome:
 
 
 class Engine:
-    """The anonymizer for one set of parameters and one key; tables are built once, here.
+    """The anonymizer for one set of parameters and one key.
 
-    ``dictionary`` holds upper-case names; None where names do not change or no name will come. ``key`` is the domain's.
+    ``dictionary`` holds upper-case names; None where names do not change or no name will come. ``key`` is the domain's;
+    ``limits`` says how many characters a name may have, by role. Raises PolicyError where `unique` cannot be had.
     """
 
-    def __init__(self, parameters: Parameters, dictionary: Mapping[str, str] | None, key: ColumnKey) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        dictionary: Mapping[str, str] | None,
+        key: ColumnKey,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
         self.parameters = parameters
-        self.days = DateMap(parameters, key.sub("dates"))
-        self.numbers: Numbers = RcNumbers(parameters) if parameters.is_rc else NationalNumbers(parameters)
+        self._key = key
         self._imitation = key.sub("imitation")
-        self._births = Births(self.days, parameters.birthDayMax, parameters.on_invalid, self._imitation)
-        self._names = None if dictionary is None else Names(dictionary, parameters.on_invalid, self._imitation)
+        self._names: dict[str, Names] = {}
+        if dictionary is not None:
+            for role in ("firstName", "lastName"):
+                limit = (limits or {}).get(role)
+                self._names[role] = Names(dictionary, parameters.on_invalid, self._imitation, limit)
+        if parameters.unique and not self.apart:
+            raise PolicyError([Problem("", _NOT_APART, "give a range of days that is shorter, or longer by a year")])
+
+    @cached_property
+    def days(self) -> DateMap:
+        """The date map, built when it is first needed."""
+        return DateMap(self.parameters, self._key.sub("dates"))
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The number's tables, built when they are first needed and kept for equal parameters."""
+        return rc_numbers(self.parameters) if self.parameters.is_rc else NationalNumbers(self.parameters)
+
+    @cached_property
+    def _births(self) -> Births:
+        return Births(self.days, self.parameters.birthDayMax, self.parameters.on_invalid, self._imitation)
+
+    @property
+    def apart(self) -> bool:
+        """Whether different numbers stay different, of rows without a birth date."""
+        return self.parameters.on_invalid != "replace" and self.numbers.apart
 
     def require_names(self) -> None:
         """Raise PolicyError where names change and there is no dictionary."""
-        if self.parameters.changeNames and self._names is None:
+        if self.parameters.changeNames and not self._names:
             hint = "give a CSV file or builtin:cs, or `changeNames: false`"
             raise PolicyError([Problem("", "nameLookupFileName is required when names change", hint)])
 
@@ -75,12 +111,13 @@ class Engine:
     def _name(self, values: Sequence[Any], what: str, flag: Flag, flags: npt.NDArray[np.uint8]) -> list[Any]:
         if not self.parameters.changeNames:
             return list(values)
-        if self._names is None:
+        if not self._names:
             if any(values):
                 self.require_names()
             return list(values)
-        failed, made = self._names.run(values, what)
-        flags[np.array(failed, np.bool_)] |= np.uint8(flag)
+        failed, made = self._names[what].run(values, what)
+        if failed:
+            flags[np.array(failed, np.bool_)] |= np.uint8(flag)
         return made
 
     def _rc(self, values: Sequence[Any], days: Days | None, flags: npt.NDArray[np.uint8]) -> list[Any]:

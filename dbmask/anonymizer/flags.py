@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Any, ClassVar
 
 from dbmask.errors import Problem
 from dbmask.masks.base import nearest
@@ -44,6 +45,8 @@ def flag_names(bits: int) -> list[str]:
 @dataclass(frozen=True, kw_only=True)
 class ScoringEntry:
     """What one flag adds to a row's score, and the word that explains it where ``explain`` is set (by default its key)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     key: str
     score: int | float = 0
@@ -96,9 +99,7 @@ def entry_problems(entries: Sequence[ScoringEntry]) -> list[Problem]:
     """Entries whose key is no flag."""
     known = [*Flag.__members__, *_ALSO]
     return [
-        Problem(f"scorer.{i}.key", f"scorer: there is no flag {e.key!r}", nearest(e.key, known))
-        for i, e in enumerate(entries)
-        if e.flag is None
+        Problem("", f"scorer: there is no flag {e.key!r}", nearest(e.key, known)) for e in entries if e.flag is None
     ]
 
 

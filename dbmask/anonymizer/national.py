@@ -105,6 +105,11 @@ class NationalNumbers:
         for head, century in (self.kind.heads or {}).items():
             self.century_of_head[head] = century
 
+    @property
+    def apart(self) -> bool:
+        """Always: what tells the century stays."""
+        return True
+
     def read(self, values: Sequence[Any]) -> NationalBatch:
         """Read a batch of texts and nulls. Raises MaskError for other types."""
         return NationalBatch(self, values)
@@ -126,7 +131,7 @@ class NationalBatch:
         self.digits: Digits = text.astype(np.int64) - ord("0")
         if not len(self.rows):
             return
-        well = ((self.digits >= 0) & (self.digits <= 9)).all(axis=1)
+        well: Bools = np.all((self.digits >= 0) & (self.digits <= 9), axis=1)
         digits = np.where(well[:, None], self.digits, 0)
         date = digits[:, kind.at : kind.at + 6].reshape(-1, 3, 2) @ np.array([10, 1])
         month = numbers.month[date[:, 1]]
@@ -134,7 +139,7 @@ class NationalBatch:
         well &= (month >= 0) & (century > 0) & (date[:, 2] > 0)
         days = np.where(well, ordinals(np.where(well, century, 1900) + date[:, 0], month, date[:, 2] - 1), NO_DAY)
         alone = days - numbers.origin
-        self.real[self.rows] = days != NO_DAY
+        self.real[self.rows] = np.asarray(days != NO_DAY)
         self.alone[self.rows] = np.where((alone >= 0) & (alone < numbers.size), alone, -1)
         self.plus[self.rows] = numbers.plus[date[:, 1]]
         self.code[self.rows] = date @ np.array([10_000, 100, 1]) - self.plus[self.rows] * 100

@@ -39,6 +39,11 @@ class Batch(Protocol):
 class Numbers(Protocol):
     """A kind of birth number."""
 
+    @property
+    def apart(self) -> bool:
+        """Whether numbers that move by themselves never become the same one."""
+        ...
+
     def read(self, values: Sequence[Any]) -> Batch:
         """Read a batch of texts and nulls. Raises MaskError for other types."""
         ...

@@ -242,11 +242,16 @@ class Dialect:
         """A literal to add to, or to compare with, an exact number."""
         return number(value)
 
-    def exact_text(self, exact: E) -> E:
-        """An exact number in decimal, without trailing zeros."""
-        made = self.canonical(exact, Kind.DECIMAL)
+    def exact_text(self, exact: E, whole: bool = False) -> E:
+        """An exact number in decimal, without trailing zeros; ``whole`` says that it is an integer."""
+        made = self.canonical(
+            cast(exact, self.whole_type, self.name) if whole else exact, Kind.INTEGER if whole else Kind.DECIMAL
+        )
         assert made is not None  # noqa: S101 - every dialect has it
         return made
+
+    whole_type = "DECIMAL(38,0)"
+    """The type that holds every exact number which is an integer."""
 
     def wide(self, value: E, places: int) -> E | None:
         """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
@@ -320,6 +325,10 @@ class Dialect:
     def date_part(self, value: E, part: str) -> E:
         """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
+
+    def endless(self, value: E) -> E | None:
+        """Whether a date or timestamp is none that days could be added to: infinite, or MySQL's zero; None where there is no such thing."""
+        return None
 
     def typed(self, value: E, kind: Kind) -> E:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""

@@ -124,15 +124,14 @@ class DuckDB(Dialect):
             return cast(value, "DECIMAL(38,0)", self.name)
         if kind is Kind.DECIMAL:
             return value
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        double = cast(cast(value, "DOUBLE", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = exp.TryCast(this=digits.copy(), to=exp.DataType.build(_EXACT, dialect=self.name), requires_string=True)
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 
     def exact_literal(self, value: Decimal) -> E:
         places = max(0, -int(value.as_tuple().exponent))
-        return cast(
-            number(value), f"DECIMAL({38 if places else 18},{places})" if places else "DECIMAL(18,0)", self.name
-        )
+        return cast(number(value), f"DECIMAL({18 + places},{places})", self.name)
 
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
@@ -170,9 +169,16 @@ class DuckDB(Dialect):
         return call("STRUCT_EXTRACT", call("LIST_REDUCE", turns, lambda_, _struct({"v": start, **keys})), text("v"))
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
-        if kind is Kind.TIMESTAMPTZ:
-            return None  # truncation goes by the session's time zone
-        return self.typed(call("DATE_TRUNC", text(part), value), kind)
+        if kind is not Kind.TIMESTAMPTZ:
+            return self.typed(call("DATE_TRUNC", text(part), value), kind)
+        # Truncation goes by the session's time zone, microseconds do not; infinite values have none, and stay.
+        since = call("EPOCH_US", value)
+        start = call("EPOCH_US", call("DATE_TRUNC", text(part), call("MAKE_TIMESTAMP", since)))
+        back = call("TO_MICROSECONDS", exp.Paren(this=exp.Sub(this=start, expression=since.copy())))
+        return call("COALESCE", exp.Paren(this=exp.Add(this=value.copy(), expression=back)), value.copy())
+
+    def endless(self, value: E) -> E | None:
+        return call("ISINF", value)
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:

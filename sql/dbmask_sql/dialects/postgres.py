@@ -120,7 +120,9 @@ class Postgres(Dialect):
     def exact(self, value: E, kind: Kind) -> E:
         if kind in (Kind.INTEGER, Kind.DECIMAL):
             return cast(value, "NUMERIC", self.name)
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        # real as the driver's float of 8 bytes
+        double = cast(cast(value, "DOUBLE PRECISION", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 
@@ -160,6 +162,9 @@ class Postgres(Dialect):
         month = self.date_part(value.copy(), "month") if part == "month" else integer(1)
         made = call("MAKE_DATE", self.date_part(value, "year"), month, integer(1))
         return exp.Case(ifs=[exp.If(this=call("ISFINITE", value.copy()), true=made)], default=value.copy())
+
+    def endless(self, value: E) -> E | None:
+        return exp.Not(this=call("ISFINITE", value))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
