@@ -20,7 +20,6 @@ allow, which is but for a few trailers in ten thousand.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +58,7 @@ def last_digit_only() -> Trailers:
     t = np.arange(10_000)
     high, last = t // 10, t % 10
     right = (high[None, :] - np.arange(11)[:, None]) % 11 % 10
-    table = high * 10 + (last + right[None, :, :] - right[:, None, :]) % 10
-    made: np.ndarray[Any, np.dtype[np.int16]] = table.astype(np.int16)
+    made: Trailers = (high * 10 + (last + right[None, :, :] - right[:, None, :]) % 10).astype(np.int16)
     return made
 
 

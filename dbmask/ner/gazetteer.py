@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+from dbmask.masks._names import builtin
 from dbmask.ner.czech import name_forms, place_forms
 from dbmask.ner.language import LANGUAGES
 
@@ -17,7 +18,11 @@ PLACES = ("countries", "places", "cities")
 
 @cache
 def entries(name: str) -> tuple[str, ...]:
-    """The lines of one list: first_LANG, last_LANG, countries_LANG, places_LANG or cities_LANG."""
+    """One list: first_LANG and last_LANG (names, those of :mod:`dbmask.masks`), countries_LANG, places_LANG or cities_LANG."""
+    kind, code = name.split("_")
+    if kind in ("first", "last"):
+        table = builtin(code, kind)
+        return tuple(dict.fromkeys(n for part in (table.groups, table.known) for names in part.values() for n in names))
     return tuple((files("dbmask.ner") / "data" / f"{name}.txt").read_text("utf-8").split("\n")[:-1])
 
 

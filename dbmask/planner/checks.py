@@ -46,28 +46,28 @@ def check_keys(plan: TablePlan) -> Iterator[Problem]:
 
 
 def _folds(column: Column, unit: Unit) -> bool:
-    return column.type.folded and unit.bound.promises.keyed
+    return column.type.folded and unit.promises(column.name).keyed
 
 
-def _injective(unit: Unit | None) -> bool:
-    return unit is not None and unit.bound.promises.injective
+def _injective(unit: Unit | None, column: str) -> bool:
+    return unit is not None and unit.promises(column).injective
 
 
 def _stays_unique(unique: Unique, by_output: Mapping[str, Unit]) -> bool:
     """Injective masks keep any key; a permutation of a column's values keeps a key of that column alone."""
-    units = [by_output.get(c) for c in unique.columns]
-    if len(units) == 1 and units[0] is not None and units[0].bound.promises.permutes:
+    units = {c: by_output.get(c) for c in unique.columns}
+    if len(units) == 1 and all(u is not None and u.promises(c).permutes for c, u in units.items()):
         return True
-    return all(_injective(u) for u in units)
+    return all(_injective(u, c) for c, u in units.items())
 
 
 def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -> Iterator[Problem]:
     name = "the primary key" if unique.primary else f"unique key {unique.name}"
     for column in unique.columns:
         unit = by_output.get(column)
-        if unit is None or _injective(unit):
+        if unit is None or _injective(unit, column):
             continue
-        outcomes = unit.bound.promises.outcomes
+        outcomes = unit.promises(column).outcomes
         rows = plan.table.rows
         expected = ""
         if outcomes and rows:
@@ -88,7 +88,7 @@ def _injective_hint(table: Table, name: str) -> str:
         return "use permute"
     if kind is Kind.UUID:
         return "use uuid"
-    return "use keep, full-length hash, or email, imitate or checksum with `unique: true`"
+    return "use keep, full-length hash, or email, imitate, checksum or anonymizer with `unique: true`"
 
 
 def check_references(
@@ -101,7 +101,7 @@ def check_references(
             continue
         unit = units.get(item.column.name)
         table, column = item.inherited_from
-        if unit is not None and not unit.bound.promises.value_only:
+        if unit is not None and not unit.promises(item.column.name).value_only:
             yield Problem(
                 f"{table}.{column}",
                 f"{unit.mask.name} depends on more than the value, and {plan.name}.{item.column.name} refers to the column",
@@ -149,6 +149,3 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped"
             )
-    for item in plan.columns:
-        if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
-            yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")
