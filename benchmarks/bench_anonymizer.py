@@ -18,7 +18,10 @@ SIZES = (100_000, 300_000, 1_000_000)
 BATCH = 20_000
 KEY = b"a benchmark's key, 32 bytes long"
 RANGE = {"birthDayMin": "1901-01-01", "birthDayMax": "2008-04-23"}
-NAMES = {f"NAME{chr(65 + i // 26)}{chr(65 + i % 26)}": f"NAME{chr(65 + (i + 1) % 676 // 26)}{chr(65 + (i + 1) % 26)}" for i in range(676)}
+NAMES = {
+    f"NAME{chr(65 + i // 26)}{chr(65 + i % 26)}": f"NAME{chr(65 + (i + 1) % 676 // 26)}{chr(65 + (i + 1) % 26)}"
+    for i in range(676)
+}
 
 
 def people(count: int) -> dict[str, list[Any]]:

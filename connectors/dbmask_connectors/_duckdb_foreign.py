@@ -46,6 +46,8 @@ class _Foreign:
     structure: Structure
     lost: list[str] = field(default_factory=list)
     sequences: list[Sequence] = field(default_factory=list)
+    said: dict[TableName, TableName] = field(default_factory=dict)
+    """By its name in the replica, what a table is called in the source, which is what people are told."""
 
     def made(self) -> tuple[Structure, tuple[str, ...]]:
         schema = self.structure.schema
@@ -71,6 +73,7 @@ class _Foreign:
         """The table under its names in the replica, without the keys that DuckDB cannot hold; ``before`` are filled earlier."""
         default = self.structure.schema.default_schema
         name = placed(target.name, default)
+        self.said[name] = target.name
         keys = []
         present = {t.name: t for t in self.structure.tables}
         for key in target.table.foreign_keys:
@@ -98,15 +101,16 @@ class _Foreign:
         """The column's definition; None where the database would have to compute it and cannot."""
         type_ = target.types.get(column.name, column.type)
         name = declared(type_)
+        where = f"{self.said[target.name]}.{quoted(column.name)}"
         if type_.kind is Kind.DECIMAL and name == "DOUBLE":
-            self.lost.append(f"the decimals of {target.name}.{quoted(column.name)}: they come as DOUBLE")
+            self.lost.append(f"the decimals of {where}: they come as DOUBLE")
         text = f"{quoted(column.name)} {name}"
         if column.generated is not None:
             expression = self._translated(column.generated)
             others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None)
             generated = f"{text} GENERATED ALWAYS AS ({expression})"
             if expression is None or not _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({others}, {generated})"):
-                self.lost.append(f"generated column {target.name}.{quoted(column.name)}: in another database's words")
+                self.lost.append(f"generated column {where}: in another database's words")
                 return None
             return generated
         if sequence_of(column.default) is not None:
@@ -116,10 +120,10 @@ class _Foreign:
             if default and _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({text} DEFAULT {default})"):
                 text += f" DEFAULT {default}"
             else:
-                self.lost.append(f"the default of {target.name}.{quoted(column.name)}: in another database's words")
+                self.lost.append(f"the default of {where}: in another database's words")
         if target.rows and column.name not in target.columns:
             # A trigger of the source filled it; nothing does here.
-            self.lost.append(f"the values of {target.name}.{quoted(column.name)}: a trigger made them")
+            self.lost.append(f"the values of {where}: a trigger made them")
             return text
         return text if column.nullable else f"{text} NOT NULL"
 
@@ -132,7 +136,9 @@ class _Foreign:
         parts = [c for c in columns if c is not None]
         for unique in {u.columns: u for u in reversed(target.table.uniques)}.values():
             if unique.partial or gone & set(unique.columns):
-                self.lost.append(f"unique key {unique.name} of {target.name}: partial, or over a dropped column")
+                self.lost.append(
+                    f"unique key {unique.name} of {self.said[target.name]}: partial, or over a dropped column"
+                )
                 continue
             parts.append(f"{'PRIMARY KEY' if unique.primary else 'UNIQUE'} ({_names(unique.columns)})")
         keys = list(target.table.foreign_keys)
@@ -145,7 +151,7 @@ class _Foreign:
             if not keys or _stands(trial, sql, keep=True):
                 break
             key = keys.pop()
-            self.lost.append(f"foreign key {key.name} of {target.name}: DuckDB refuses it")
+            self.lost.append(f"foreign key {key.name} of {self.said[target.name]}: DuckDB refuses it")
         if not keys:
             _run(trial, [sql])
         return sql
@@ -153,13 +159,13 @@ class _Foreign:
     def _indexes(self, targets: list[TargetTable]) -> list[str]:
         made: dict[TableName, str] = {}
         for target in targets:
-            keys = {u.columns for u in target.table.uniques}
+            keys = {u.columns for u in target.table.uniques if not u.partial}
             for index in target.table.indexes:
                 if index.columns in keys:
                     continue
                 if special_index(target, index):
                     self.lost.append(
-                        f"index {index.name} of {target.name}: partial, on an expression or on a dropped column"
+                        f"index {index.name} of {self.said[target.name]}: partial, on an expression or on a dropped column"
                     )
                     continue
                 name = TableName(target.name.schema, index.name)

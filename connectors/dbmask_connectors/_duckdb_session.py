@@ -6,12 +6,14 @@ import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError
 from dbmask.schema import Kind
 from dbmask.spi import Batch, Pads
+from dbmask_connectors._batches import BatchSize
 from dbmask_connectors._types_duckdb import column_type, is_lossless
 from dbmask_sql.keyref import key_names, resolve_keys
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOES_NOT_FIT",
-    "KEYS",
+    "IN_USE",
     "DuckDBReader",
     "connect",
     "hold_keys",
@@ -32,14 +34,13 @@ __all__ = [
 ]
 
 KEYS = "dbmask_keys"
+IN_USE = "has the database open"
 DOES_NOT_FIT = "a value does not fit the type of its column"
 _QUIET = {
     # Nothing is fetched from the network, whatever a query or a view asks for.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    # Keys are in a temporary table, raw rows in whatever spills.
-    "temp_file_encryption": "true",
 }
 
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: [^\n]*\Z")
@@ -87,8 +88,8 @@ def _said(error: Exception) -> str:
     for phrase, said in (
         ("No space left", "the disk is full"),
         ("not a valid DuckDB database file", "the file is not a DuckDB database"),
-        ("Could not set lock", "another process holds the database"),
-        ("different configuration", "this process has the database open already"),
+        ("Could not set lock", f"another process {IN_USE}"),
+        ("different configuration", f"this process {IN_USE}"),
         ("database does not exist", "there is no such file"),
         ("Permission denied", "permission denied"),
         ("cannot encode str as UTF-8", "a text is not valid UTF-8"),
@@ -113,17 +114,22 @@ def _constraint(text: str) -> str:
 
 
 def hold_keys(db: DuckDBPyConnection, pads: Pads) -> None:
-    """Put pads where queries of this session read them. They travel as parameters, never in SQL."""
+    """Let this session's queries read pads as a table over Python's own memory: none is in SQL, on disk, or folded into a plan."""
+    if not pads:
+        return
+    import numpy as np
+
+    columns = zip(*((name, bytes(inner), bytes(outer)) for name, (inner, outer) in pads.items()), strict=True)
+    held = {}
+    for label, values in zip(("name", "inner_pad", "outer_pad"), columns, strict=True):
+        held[label] = np.empty(len(pads), dtype=object)
+        held[label][:] = values
     with translated("the session's keys"):
-        db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {KEYS} (name VARCHAR, inner_pad BLOB, outer_pad BLOB)")
-        for name, (inner, outer) in pads.items():
-            known = db.execute(f"SELECT 1 FROM {KEYS} WHERE name = ?", [name]).fetchone()  # noqa: S608 - our own name
-            if not known:
-                db.execute(f"INSERT INTO {KEYS} VALUES (?, ?, ?)", [name, bytes(inner), bytes(outer)])  # noqa: S608 - our own name
+        db.register(KEYS, held)
 
 
 def _pad(name: str, part: str) -> exp.Expression:
-    """A scalar subquery: read once per statement, and never folded into a plan as a constant."""
+    """A scalar subquery: read once per statement."""
     from sqlglot import exp
 
     keys = exp.table_(KEYS, db="main", catalog="temp")
@@ -131,7 +137,7 @@ def _pad(name: str, part: str) -> exp.Expression:
 
 
 def rendered(query: exp.Expression) -> str:
-    """A query in DuckDB's words, its keys read from the session's table."""
+    """A query in DuckDB's words, its keys read from the session's memory."""
     return resolve_keys(query, _pad).sql(dialect="duckdb")
 
 
@@ -151,8 +157,15 @@ class DuckDBReader:
         return self._position
 
     def use_keys(self, pads: Pads) -> None:
-        """Keep the pads for the sessions to come, whose temporary tables they reach as parameters."""
+        """Keep the pads for the sessions to come, which read them from this process's memory."""
         self.pads.update(pads)
+
+    def needed(self, query: exp.Expression) -> dict[str, tuple[bytes, bytes]]:
+        """The pads that a query refers to. Raises ConnectorError where one was not given: the result would be NULL."""
+        names = key_names(query)
+        if not self.pads.keys() >= set(names):
+            raise ConnectorError(f"{self.where}: the query refers to a key that the session was not given")
+        return {name: self.pads[name] for name in names}
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its columns.
@@ -163,13 +176,13 @@ class DuckDBReader:
         with translated(self.where), contextlib.closing(self.db.cursor()) as cursor:
             if self._catalog:
                 cursor.execute(f"USE {self._catalog}")
-            needed = {name: self.pads[name] for name in key_names(query) if name in self.pads}
-            if needed:
-                hold_keys(cursor, needed)
+            hold_keys(cursor, self.needed(query))
             sql = rendered(self._placed(cursor, query))
             wrapped = _Wrapped([row[1] for row in cursor.execute(f"DESCRIBE {sql}").fetchall()])
             cursor.execute(wrapped.around(sql))
-            while rows := cursor.fetchmany(batch_rows):
+            size = BatchSize(batch_rows)
+            while rows := cursor.fetchmany(size.rows):
+                size.saw(rows)
                 yield wrapped.columns([list(column) for column in zip(*rows, strict=True)])
 
     def _placed(self, cursor: DuckDBPyConnection, query: exp.Expression) -> exp.Expression:
@@ -194,7 +207,9 @@ class _Wrapped:
         self.types = [column_type(t) for t in types]
         self.names = [f"c{i}" for i in range(len(types))]
         self.dated = [i for i, t in enumerate(self.types) if t.is_temporal and t.sql != "TIMESTAMP_NS"]
-        self.plain = not self.dated and all(is_lossless(t) for t in self.types)
+        # DuckDB makes Decimals four times slower than Python does from their text.
+        self.decimals = [i for i, t in enumerate(self.types) if t.kind is Kind.DECIMAL]
+        self.plain = not self.dated and not self.decimals and all(is_lossless(t) for t in self.types)
 
     def around(self, sql: str) -> str:
         """The wrapping query; temporal columns are followed by the text of those values that Python cannot hold."""
@@ -211,13 +226,16 @@ class _Wrapped:
         if type_.kind is Kind.TIMESTAMPTZ:
             # As a naive timestamp in UTC: DuckDB's own conversion wants a module of time zones.
             return f"CASE WHEN isfinite({name}) THEN make_timestamp(epoch_us({name})) END"
-        if at in self.dated or type_.kind is Kind.TIME or is_lossless(type_):
+        native = at in self.dated or type_.kind is Kind.TIME or is_lossless(type_)
+        if native and at not in self.decimals:
             return name
         return f"CAST({name} AS VARCHAR)"
 
     def columns(self, raw: Batch) -> Batch:
         """The query's own columns, whole."""
         made = raw[: len(self.types)]
+        for place in self.decimals:
+            made[place] = [None if v is None else Decimal(v) for v in made[place]]
         for place, extra in zip(self.dated, raw[len(self.types) :], strict=True):
             if self.types[place].kind is Kind.TIMESTAMPTZ:
                 made[place] = [_in_utc(v) for v in made[place]]

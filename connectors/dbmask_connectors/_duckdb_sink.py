@@ -93,6 +93,8 @@ def encoded(values: list[Any]) -> tuple[Any, bool]:
             return numbers, False
     if kind is float and not any(v is not None and math.isnan(v) for v in values):
         return _numbers(values, nullable, np.float64), False
+    if kind is Decimal:
+        return _objects([None if v is None else str(v) for v in values]), False
     if kind in (list, tuple, dict):
         return _objects([None if v is None else _json(v) for v in values]), True
     return _objects([None if v is None else _text(v) for v in values]), False

@@ -19,7 +19,7 @@ from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_checks import broken_rows, sequence_statements
 from dbmask_connectors._duckdb_foreign import foreign_structure, placed
 from dbmask_connectors._duckdb_schema import MARKER
-from dbmask_connectors._duckdb_session import DuckDBReader, connect, hold_keys, literal, rendered, translated
+from dbmask_connectors._duckdb_session import IN_USE, DuckDBReader, connect, hold_keys, literal, rendered, translated
 from dbmask_connectors._duckdb_sink import DuckDBSink
 from dbmask_connectors._duckdb_source import DuckDBSource
 from dbmask_connectors._duckdb_stage import Stage, own_keys
@@ -63,9 +63,13 @@ class DuckDBTarget:
         self._building.check_directory()
         if not self.path.exists() or self.path.stat().st_size == 0 or overwrite:
             return
-        ours = False
-        with contextlib.suppress(ConnectorError), connect(str(self.path), {}, read_only=True) as db:
-            ours = _is_marked(db)
+        try:
+            with connect(str(self.path), {}, read_only=True) as db:
+                ours = _is_marked(db)
+        except ConnectorError as error:
+            if IN_USE in str(error):
+                raise
+            ours = False
         if not ours:
             raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
 
@@ -114,7 +118,7 @@ class DuckDBTarget:
             if not self._attached:
                 db.execute(f"ATTACH {literal(str(source.path))} AS {_SOURCE} (READ_ONLY)")
                 self._attached = True
-            hold_keys(db, reader.pads)
+            hold_keys(db, reader.needed(query))
             select = rendered(_of_source(query))
             with self._into(table) as into:
                 names = ", ".join(quoted(c) for c in table.columns)
@@ -241,7 +245,7 @@ def _settle(path: Path) -> None:
         with connect(str(path), {}) as db, translated(str(path)):
             db.execute("CHECKPOINT")
     except ConnectorError as error:
-        if "holds the database" in str(error) or "open already" in str(error):
+        if IN_USE in str(error):
             raise ConnectorError(
                 f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
             ) from None

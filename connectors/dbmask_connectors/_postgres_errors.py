@@ -39,9 +39,15 @@ _EXACT = {
 
 
 def _describe(error: Any) -> str:
+    import psycopg
+
     state = error.sqlstate
     if not state:
-        return "the connection was lost or refused"
+        if isinstance(error, psycopg.DataError):
+            return "a value cannot be written or read (a text with a NUL character, a number out of range)"
+        if isinstance(error, psycopg.OperationalError):
+            return "the connection was lost or refused"
+        return f"the driver refused it ({type(error).__name__})"
     what = _EXACT.get(state) or _KINDS.get(state[:2], "the server reported an error")
     diag = error.diag
     names = [

@@ -152,11 +152,16 @@ class SQLiteReader:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
         size = BatchSize(batch_rows)
-        with translated(str(self.path)), contextlib.closing(self.session.db.cursor()) as cursor:
-            self.session.run(cursor.execute, sql)
-            while rows := self.session.run(cursor.fetchmany, size.rows):
-                size.saw(rows)
-                yield _columns(rows)
+        with translated(str(self.path)):
+            cursor = self.session.run(self.session.db.execute, sql)
+            try:
+                while rows := self.session.run(cursor.fetchmany, size.rows):
+                    size.saw(rows)
+                    yield _columns(rows)
+            finally:
+                # A reader that is given up midway may outlive its connection.
+                with contextlib.suppress(sqlite3.ProgrammingError):
+                    cursor.close()
 
     def prepared(self, query: exp.Expression) -> str:
         """The query as text."""

@@ -40,7 +40,7 @@ class DuckDB:
         return DuckDBTarget(path_of(url, self.name, _EXAMPLE, _SETTINGS), settings_of(url), self.capabilities())
 
     def capabilities(self) -> Capabilities:
-        """Keys travel as parameters into a temporary table; one writer."""
+        """Keys are read from this process's memory; one writer."""
         return Capabilities(dialect=self.dialect, embedded=True, parallel_writers=False, max_identifier=1000)
 
 

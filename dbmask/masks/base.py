@@ -48,7 +48,8 @@ class Promises:
     ``injective``: different values never give the same result. ``total``: no value makes it raise.
     ``type``: what comes out. ``outcomes``: how many results there are where it is not injective, for the expected
     number of collisions. ``unchanged``: the largest share of rows that may stay equal; 0 where none may (but for
-    nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key.
+    nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key. ``budget``: the differential privacy
+    (epsilon, delta) that each run spends on a row's value.
     """
 
     type: ColumnType
@@ -59,6 +60,7 @@ class Promises:
     outcomes: int | None = None
     unchanged: float = 1.0
     warnings: tuple[str, ...] = ()
+    budget: tuple[float, float] | None = None
 
 
 class Bound(Protocol):

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,17 @@ from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
-__all__ = ["INNER_SCHEMA", "NAME_KEYS", "FileName", "InnerMask", "Spec", "build_mask", "example_keys", "normalize"]
+__all__ = [
+    "INNER_SCHEMA",
+    "NAME_KEYS",
+    "FileName",
+    "InnerMask",
+    "Spec",
+    "build_mask",
+    "example_keys",
+    "inner_mask",
+    "normalize",
+]
 
 Spec = str | Mapping[str, Any]
 NAME_KEYS = ("mask", "strategy", "type")
@@ -33,7 +43,8 @@ class _InnerError(ValueError):
         self.problems = problems
 
 
-def _inner(value: Any, info: ValidationInfo) -> Mask:
+def inner_mask(value: Any, info: ValidationInfo) -> Mask:
+    """The validator of a parameter that is itself a mask. Its problems come out at their own places."""
     if isinstance(value, Mask):
         return value
     build: Callable[[Any], Mask] = (info.context or {}).get("build", build_mask)
@@ -51,7 +62,7 @@ def _found(value: str, info: ValidationInfo) -> str:
 INNER_SCHEMA = {"title": "mask", "description": "A mask, by its name or with parameters."}
 """How a mask's JSON Schema says that a mask stands here; pydantic follows no reference out of a schema of its own."""
 
-InnerMask = Annotated[Mask, PlainValidator(_inner), WithJsonSchema(INNER_SCHEMA)]
+InnerMask = Annotated[Mask, PlainValidator(inner_mask), WithJsonSchema(INNER_SCHEMA)]
 """The type of a parameter that is itself a mask; composite masks use it and import no other mask."""
 
 FileName = Annotated[str, AfterValidator(_found)]
@@ -89,8 +100,9 @@ def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None, folder: s
         text = json.dumps(params, default=_plain)
     except (TypeError, ValueError):
         raise PolicyError([Problem("", f"a parameter of {name} is not plain data")]) from None
+    inner = partial(build_mask, folder=folder)
     try:
-        return adapter(cls).validate_json(text, context={"build": build or build_mask, "folder": folder})
+        return adapter(cls).validate_json(text, context={"build": build or inner, "folder": folder})
     except pydantic.ValidationError as error:
         raise PolicyError(list(_problems(cls, params, error))) from None
 
@@ -109,7 +121,10 @@ def _plain(value: Any) -> Any:
 
 def _problems(cls: type[Mask], params: Mapping[str, Any], error: pydantic.ValidationError) -> Iterator[Problem]:
     unions: dict[str, list[str]] = {}
-    for entry in error.errors(include_url=False):
+    entries = error.errors(include_url=False)
+    for entry in entries:
+        if entry["type"] == "too_short" and any(_within(e["loc"], entry["loc"]) for e in entries):
+            continue  # too few are left only because some of them are wrong
         inner = entry.get("ctx", {}).get("error")
         loc = _known(params, entry["loc"])
         where = ".".join(map(str, loc))
@@ -128,6 +143,10 @@ def _problems(cls: type[Mask], params: Mapping[str, Any], error: pydantic.Valida
     for where, messages in unions.items():  # one message for each member of a union of types
         subject = f"{cls.name}: {where}" if where else cls.name
         yield Problem(where, f"{subject}: {', or '.join(dict.fromkeys(messages))}")
+
+
+def _within(loc: Sequence[int | str], above: Sequence[int | str]) -> bool:
+    return len(loc) > len(above) and tuple(loc[: len(above)]) == tuple(above)
 
 
 def _known(params: Any, loc: Sequence[int | str]) -> tuple[int | str, ...]:

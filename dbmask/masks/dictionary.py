@@ -61,9 +61,7 @@ class Dictionary(KeyedMask):
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit columns of whose type every listed value is one. Raises BindError on others, and where the file cannot be read."""
         type_ = columns.target.type
-        written: list[Scalar] = list(
-            self.values or read_list(Path(self.file or "").expanduser(), self.column)
-        )
+        written: list[Scalar] = list(self.values or read_list(Path(self.file or "").expanduser(), self.column))
         chosen = [as_constant(v, type_, "values" if self.values else "file") for v in written]
         texts = [canonical_text(type_.kind)(v) for v in chosen]
         if type_.kind in (Kind.JSON, Kind.BYTES, Kind.ARRAY, Kind.OTHER):

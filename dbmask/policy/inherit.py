@@ -80,9 +80,10 @@ class Inheritance:
                     if place != (name, column) and place not in refs:
                         refs.append(place)
         self.groups = {(n, c): rule for n, t in resolved.items() for c, rule in grouped(t).items()}
-        self.own = {
-            (n, c): (one.mask, one) for n, t in resolved.items() for c, one in t.columns.items() if one.mask is not None
-        }
+        columns = {(n, c): one for n, t in resolved.items() for c, one in t.columns.items()}
+        self.filled = {p: one.column for p, one in columns.items() if one.mask is None or one.mask.name == "recompute"}
+        self.own = {p: (one.mask, one) for p, one in columns.items() if one.mask is not None and p not in self.filled}
+        self.stored = {n: [c.name for c in t.columns if not c.generated] for n, t in tables.items()}
         self.roots: dict[Place, list[Place]] = {}
         for circle in _circles(self.above):
             self._settle(circle)
@@ -90,12 +91,25 @@ class Inheritance:
     def _settle(self, circle: list[Place]) -> None:
         """Note where the references of a circle (mostly of one column) lead; those outside it are settled already."""
         outside = [p for place in circle for p in self.above.get(place, []) if p not in circle]
-        ends = [e for p in outside for e in self.roots[p] or ([p] if p in self.own or p in self.groups else [])]
+        ends = [e for p in outside for e in self.roots[p] or ([p] if self._says(p) else [])]
         if not ends and len(circle) > 1:
             ruled = sorted((not self.own[p][1].named, p) for p in circle if p in self.own)
             ends = [p for _, p in ruled[:1]]
         for place in circle:
             self.roots[place] = list(dict.fromkeys(ends))
+
+    def _says(self, place: Place) -> bool:
+        """Whether what stands at a place decides what may stand on columns that refer to it."""
+        return place in self.own or place in self.groups or place in self.filled
+
+    def _kept(self, place: Place) -> bool:
+        """Whether the values at a place are those of the source; what the database fills is made of other columns."""
+        if place in self.filled:
+            column = self.filled[place]
+            inputs = column.generated_from or self.stored[place[0]]
+            return bool(column.generated) and all(self._kept((place[0], c)) for c in inputs)
+        ends = self.roots.get(place) or [place]
+        return all(end in self.own and self.own[end][0].name == "keep" for end in ends)
 
     def follow(self, resolved: ResolvedTable) -> tuple[ResolvedTable, list[Problem]]:
         """A table whose referring columns have the masks of what they refer to, and what stands against that."""
@@ -119,9 +133,17 @@ class Inheritance:
             for at in (end, place):
                 if at in self.groups:
                     what = f"{say(place)} refers to {say(end)}, and {say(at)} is masked together with other columns"
-                    hint = "a key needs a mask of its value alone: take it out of the group"
+                    hint = "a key needs a mask of its value alone: take it out of the group and give it one"
                     problems.append(Problem(self.groups[at].where, what, hint))
                     return None
+            if end in self.filled and not self._kept(end):
+                what = f"refers to {say(end)}, which the database fills from masked values"
+                hint = "mask what is referred to, or keep what it is made of: references can be followed then"
+                problems.append(Problem(say(place), what, hint))
+                return None
+        ends = [end for end in ends if end in self.own]
+        if not ends:
+            return None
         first, *others = ends
         mask, source = self.own[first]
         for end in others:
@@ -130,7 +152,7 @@ class Inheritance:
                 problems.append(Problem(say(place), what, "give both the same mask"))
         if own is not None and own.named and own.mask != mask:
             what = f"{say(place)} refers to {say(first)}, which has the mask {mask.name}, and is given another"
-            problems.append(Problem(own.where or say(place), what, _LEAVE_OUT))
+            problems.append(Problem(own.where, what, _LEAVE_OUT))
             return None
         why = f"follows {say(first)} ({source.why})"
         at_line = own.where if own is not None and own.named else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import AliasChoices
 
 from dbmask.masks.base import Mask
 from dbmask.masks.build import INNER_SCHEMA, NAME_KEYS, adapter
@@ -86,15 +88,15 @@ def _mask(cls: type[Mask], definitions: dict[str, Any]) -> dict[str, Any]:
     body = _parameters(cls, definitions)
     names = [cls.name, *cls.aliases, *([None] if cls.name == "null" else [])]
     # A mask with a parameter called `type` is named by `mask` or `strategy`.
-    keys = [key for key in NAME_KEYS if key not in body.get("properties", {})]
+    keys = [key for key in NAME_KEYS if key not in body["properties"]]
     naming = {key: {"enum": names, "description": "The mask's name."} for key in keys}
     return {
         "type": "object",
         "title": cls.name,
         "description": inspect.getdoc(cls) or "",
-        "properties": {**naming, **body.get("properties", {})},
-        "required": body.get("required", []),
-        "anyOf": [{"required": [key]} for key in keys],
+        "properties": {**naming, **body["properties"]},
+        "required": body["required"],
+        "allOf": [_one_of(keys), *body.get("allOf", [])],
         "additionalProperties": False,
     }
 
@@ -105,8 +107,30 @@ def _parameters(cls: type[Mask], definitions: dict[str, Any]) -> dict[str, Any]:
     for name, part in made.pop("$defs", {}).items():
         definitions[f"{cls.name}.{name}"] = _with_masks(part)
     body: dict[str, Any] = _with_masks(made)
-    # A class that refers to itself comes as a reference to its own definition.
-    return definitions[body["$ref"].removeprefix("#/$defs/")] if "$ref" in body else body
+    if "$ref" in body:  # a class that refers to itself comes as a reference to its own definition
+        body = definitions[body["$ref"].removeprefix("#/$defs/")]
+    return _with_other_names(cls, body)
+
+
+def _with_other_names(cls: type[Mask], body: dict[str, Any]) -> dict[str, Any]:
+    """A schema that takes parameters by all names that their fields accept; pydantic writes the first one only."""
+    properties, required = dict(body.get("properties", {})), list(body.get("required", []))
+    either = []
+    for hint in get_type_hints(cls, include_extras=True).values():
+        for info in getattr(hint, "__metadata__", ()):
+            alias = getattr(info, "validation_alias", None)
+            if isinstance(alias, AliasChoices):
+                names = [str(name) for name in alias.choices]
+                properties.update(dict.fromkeys(names, properties[names[0]]))
+                if names[0] in required:
+                    required.remove(names[0])
+                    either.append(_one_of(names))
+    more = {"allOf": either} if either else {}
+    return {**body, "properties": properties, "required": required, **more}
+
+
+def _one_of(names: list[str]) -> dict[str, Any]:
+    return {"anyOf": [{"required": [name]} for name in names]}
 
 
 def _with_masks(part: Any) -> Any:
@@ -146,7 +170,7 @@ def _table(definitions: dict[str, Any]) -> dict[str, Any]:
             "anonymizer": {
                 "type": "object",
                 "description": "Masks birth numbers, birth dates and names together.",
-                **{k: v for k, v in body.items() if k in ("properties", "required", "additionalProperties")},
+                **{k: v for k, v in body.items() if k in ("properties", "required", "allOf", "additionalProperties")},
             },
             "max_rows": {"type": "integer", "minimum": 0, "description": "How many rows are cloned at most."},
             "leftover": {"enum": list(LEFTOVER), "description": _SECTIONS["leftover"]},

@@ -46,7 +46,7 @@ class _Matcher:
         self.schema = schema
         self.lock = lock
         self.tables, self.problems = with_relations(policy.relations, schema.tables, schema.default_schema)
-        self.warnings: list[Problem] = []
+        self.warnings: list[Problem] = [*policy.notes]
         self.drift: list[Problem] = []
         self.keep = build_mask("keep")
         self.patterns = [(r, table_glob(r.name, schema.default_schema)) for r in policy.tables if is_pattern(r.name)]
@@ -177,7 +177,7 @@ class _Matcher:
                     what = f"has different masks in {first.table.name} and {parent.table.name}"
                     self.problems.append(Problem(f"{table.name}.{column.name}", what, "name the table in the policy"))
                 elif above is not None:
-                    columns[column.name] = replace(above, column=column, named=True)
+                    columns[column.name] = replace(above, column=column, named=bool(above.where))
         why = f"follows {first.table.name}" if first.why else ""
         if first.kept and table.kind is TableKind.CHILD:  # it may have columns of its own, which are recorded too
             columns = {**self._locked(table, why), **columns}

@@ -45,7 +45,7 @@ class Setup:
         """The mask on its columns, under the documentation's key."""
         columns = {name: Column(name, type_) for name, type_ in self.types.items()}
         mask = build_mask({"mask": self.mask, **self.params})
-        return mask.bind(Columns((columns[TARGET],), columns, (KEY,), "t"), KEYS)
+        return mask.bind(Columns((columns[TARGET],), columns, (), "t"), KEYS)
 
     def rows(self, extra: Sequence[Any] = ()) -> dict[str, list[Any]]:
         """Columns by name: the cases first, then hostile values of each type, then ``extra`` values of the target."""

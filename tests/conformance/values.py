@@ -209,6 +209,8 @@ def strategy(type_: ColumnType) -> SearchStrategy[Any]:
         scale = type_.scale if type_.precision is not None else 10
         bound = Decimal(10) ** ((type_.precision or 30) - (scale or 0)) - 1
         return st.decimals(-bound, bound, allow_nan=False, allow_infinity=False, places=scale or 0)
+    if kind is Kind.OTHER:  # a file's number, which is whatever it is
+        return st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     if kind is Kind.FLOAT:
         return st.floats(allow_nan=False, allow_infinity=False)
     if kind is Kind.DATE:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from sqlglot import exp
 
 from dbmask.cloner.order import foreign_key_order
@@ -22,6 +23,8 @@ __all__ = [
     "Chosen",
     "Copied",
     "copy",
+    "duckdb_file",
+    "duckdb_rows",
     "plain_query",
     "sqlite_file",
     "sqlite_rows",
@@ -37,6 +40,18 @@ def sqlite_file(path: Path, script: str) -> str:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(script)
     return f"sqlite:///{path}"
+
+
+def duckdb_file(path: Path, script: str) -> str:
+    """Make a DuckDB file and return its URL."""
+    with duckdb.connect(str(path)) as db:
+        db.execute(script)
+    return f"duckdb:///{path}"
+
+
+def duckdb_rows(path: Path, query: str) -> list[Any]:
+    with duckdb.connect(str(path), read_only=True) as db:
+        return db.execute(query).fetchall()
 
 
 def sqlite_rows(path: Path, query: str) -> list[Any]:

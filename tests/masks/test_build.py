@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
+from pydantic import Field
 
 from dbmask import registry
 from dbmask.errors import PolicyError, Problem
@@ -36,6 +37,7 @@ class Deep(ValueMask):
     name: ClassVar[str] = "deep"
 
     masks: list[InnerMask] = field(default_factory=list)
+    some: Annotated[tuple[InnerMask, ...], Field(min_length=1)] = (Keep(),)
     parts: list[Part] = field(default_factory=list)
     one: Part | None = None
     value: int | str | None = None
@@ -103,6 +105,14 @@ def test_values_that_formats_read_as_more_than_json() -> None:
         (
             {"masks": [{"mask": "deep", "masks": [{"mask": "hash", "length": 0}]}]},
             Problem("masks.0.masks.0.length", "hash: length: input should be greater than or equal to 1"),
+        ),
+        (
+            {"some": ["readct"]},
+            Problem("some.0", "there is no mask 'readct'", "did you mean redact?"),
+        ),
+        (
+            {"some": []},
+            Problem("some", "deep: some: tuple should have at least 1 item after validation, not 0"),
         ),
         (
             {"masks": [5]},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbmask.schema import TableKind
+from dbmask.schema import Column, Table, TableKind
 from tests.policy.helpers import ORDERS, USERS, masks, match, said
 from tests.schemas import INT, column, fk, name, schema, table
 
@@ -160,7 +160,6 @@ def test_generated_columns_follow_nothing() -> None:
 GROUP = "anonymizer: {rc: id, birthDayMin: 1901-01-01, birthDayMax: 2008-04-23}"
 
 
-@pytest.mark.usefixtures("more_masks")
 def test_a_column_of_a_group_may_not_be_referred_to() -> None:
     text = (
         f"tables:\n users:\n  {GROUP}\n  columns: {{'*_email': keep, email: keep}}\n orders: {{columns: {{id: keep}}}}"
@@ -168,17 +167,16 @@ def test_a_column_of_a_group_may_not_be_referred_to() -> None:
     found = match(text, schema(USERS, ORDERS))
     assert said(found)[0] == (
         "p.yaml:4: public.orders.user_id refers to public.users.id, and public.users.id is masked together with other columns "
-        "(a key needs a mask of its value alone: take it out of the group)"
+        "(a key needs a mask of its value alone: take it out of the group and give it one)"
     )
 
 
-@pytest.mark.usefixtures("more_masks")
 def test_a_column_of_a_group_may_not_refer_to_another_either() -> None:
     group = GROUP.replace("rc: id", "rc: user_id")
     found = match(f"tables:\n {KEPT}\n orders:\n  {group}\n  columns: {{id: keep}}", schema(USERS, ORDERS))
     assert said(found) == [
         "p.yaml:5: public.orders.user_id refers to public.users.id, and public.orders.user_id is masked together with "
-        "other columns (a key needs a mask of its value alone: take it out of the group)"
+        "other columns (a key needs a mask of its value alone: take it out of the group and give it one)"
     ]
 
 
@@ -242,3 +240,46 @@ def test_a_column_of_two_keys_that_agree() -> None:
     found = match(text, schema(USERS, ORDERS, both))
     assert said(found) == []
     assert masks(found, "both") == {"x": "hash"}
+
+
+FILLED = "the database fills from masked values (mask what is referred to, or keep what it is made of: references can be followed then)"
+
+
+@pytest.mark.parametrize("inputs", [("a",), ()])
+def test_references_to_generated_columns(inputs: tuple[str, ...]) -> None:
+    made = [Column(n, INT, generated="stored", generated_from=inputs) for n in ("g", "h")]
+    one = Table(name("one"), (column("a", INT), *made))
+    two = table("two", column("x", INT), keys=(fk("x", "one", "g"),))
+    kept = match("tables: {one: {columns: {a: keep}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(kept) == []
+    masked = match("tables: {one: {columns: {a: hash}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(masked) == [f"public.two.x: refers to public.one.g, which {FILLED}"]
+    unsaid = match("tables: {one: {columns: {a: hash}}, two: {columns: {}}}", schema(one, two))
+    assert said(unsaid) == [
+        f"public.two.x: refers to public.one.g, which {FILLED}",
+        "public.two.x: is not named in the policy (give it a mask, or `keep`)",
+    ]
+
+
+def test_references_to_what_a_trigger_fills() -> None:
+    one = table("one", column("id", INT), key="id")
+    two = table("two", column("x", INT), keys=(fk("x", "one", "id"),))
+    found = match("tables: {one: {columns: {id: recompute}}, two: {columns: {x: keep}}}", schema(one, two))
+    assert said(found) == [f"public.two.x: refers to public.one.id, which {FILLED}"]
+
+
+def test_a_generated_column_that_is_made_of_a_key_that_follows() -> None:
+    one = table("one", column("k", INT), column("g", INT, generated_from=("k",)), keys=(fk("k", "users", "id"),))
+    two = table("two", column("x", INT), keys=(fk("x", "one", "g"),))
+    text = "one: keep, two: {columns: {x: keep}}"
+    assert len(said(match(f"tables: {{{KEPT}, {text}}}", schema(USERS, one, two)))) == 1
+    kept = "users: {columns: {'*': keep}}"
+    assert said(match(f"tables: {{{kept}, {text}}}", schema(USERS, one, two))) == []
+
+
+def test_a_child_of_a_kept_table_follows_its_own_keys() -> None:
+    parent = table("p", column("u", INT))
+    child = table("c", column("u", INT), kind=TableKind.CHILD, parents=("p",), keys=(fk("u", "users", "id"),))
+    found = match(f"tables: {{{KEPT}, p: keep}}", schema(parent, child, USERS))
+    assert said(found) == []
+    assert (masks(found, "p"), masks(found, "c")) == ({"u": "keep"}, {"u": "hash"})

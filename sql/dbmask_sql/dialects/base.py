@@ -242,11 +242,20 @@ class Dialect:
         """A literal to add to, or to compare with, an exact number."""
         return number(value)
 
-    def exact_text(self, exact: E) -> E:
-        """An exact number in decimal, without trailing zeros."""
-        made = self.canonical(exact, Kind.DECIMAL)
+    def exact_text(self, exact: E, whole: bool = False) -> E:
+        """An exact number in decimal, without trailing zeros; ``whole`` says that it is an integer."""
+        made = self.canonical(
+            cast(exact, self.whole_type, self.name) if whole else exact, Kind.INTEGER if whole else Kind.DECIMAL
+        )
         assert made is not None  # noqa: S101 - every dialect has it
         return made
+
+    whole_type = "DECIMAL(38,0)"
+    """The type that holds every exact number which is an integer."""
+
+    def wide(self, value: E, places: int) -> E | None:
+        """A number as the widest exact decimal with ``places`` decimal places, for sums that must not overflow; else None."""
+        return None
 
     def to_int(self, value: E) -> E:
         """A 64-bit integer from a number or from a text of digits."""
@@ -306,7 +315,7 @@ class Dialect:
         return self.let(start, lambda v: turn(v, 0), name) if self.names_values else None
 
     def one_of(self, value: E, values: Sequence[str]) -> E | None:
-        """Whether a text is one of these literals, compared by bytes; None where there are too many or none."""
+        """Whether a plain text is one of these literals; None where there are too many or none."""
         if not values or len(values) > self.max_literal_list:
             return None
         return exp.Paren(this=exp.In(this=value, expressions=[text(v) for v in values]))
@@ -316,6 +325,10 @@ class Dialect:
     def date_part(self, value: E, part: str) -> E:
         """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
+
+    def endless(self, value: E) -> E | None:
+        """Whether a date or timestamp is none that days could be added to: infinite, or MySQL's zero; None where there is no such thing."""
+        return None
 
     def typed(self, value: E, kind: Kind) -> E:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
@@ -347,6 +360,14 @@ def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
     for part in parts[1:]:
         made = node(this=made, expression=part)
     return exp.Paren(this=made) if len(parts) > 1 else made
+
+
+def separated(values: Sequence[str]) -> tuple[str, str] | None:
+    """Texts as one literal's content and what stands between them; None where they hold every separator that could."""
+    for separator in ("|", ";", "\t", "\x1f"):
+        if not any(separator in v for v in values):
+            return separator.join(values), separator
+    return None
 
 
 def json_list(values: Sequence[object]) -> str:

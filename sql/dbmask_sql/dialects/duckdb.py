@@ -9,7 +9,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, separated, text
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
@@ -124,25 +124,31 @@ class DuckDB(Dialect):
             return cast(value, "DECIMAL(38,0)", self.name)
         if kind is Kind.DECIMAL:
             return value
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        double = cast(cast(value, "DOUBLE", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = exp.TryCast(this=digits.copy(), to=exp.DataType.build(_EXACT, dialect=self.name), requires_string=True)
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 
     def exact_literal(self, value: Decimal) -> E:
         places = max(0, -int(value.as_tuple().exponent))
-        return cast(
-            number(value), f"DECIMAL({38 if places else 18},{places})" if places else "DECIMAL(18,0)", self.name
-        )
+        return cast(number(value), f"DECIMAL({18 + places},{places})", self.name)
 
     def int_div(self, value: E, by: E | int) -> E:
         return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
+
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, f"DECIMAL(38,{places})", self.name)
 
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
-        items = exp.Array(expressions=[text(v) for v in values])
-        return call("LIST_EXTRACT", items, exp.Add(this=index, expression=integer(1)))
+        return call("LIST_EXTRACT", _texts(values), exp.Add(this=index, expression=integer(1)))
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        if not values or len(values) > self.max_literal_list:
+            return None
+        return call("LIST_CONTAINS", _texts(values), value)
 
     def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
         # A lambda over a one-element list: computed once, with no subquery to decorrelate.
@@ -163,15 +169,28 @@ class DuckDB(Dialect):
         return call("STRUCT_EXTRACT", call("LIST_REDUCE", turns, lambda_, _struct({"v": start, **keys})), text("v"))
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
-        if kind is Kind.TIMESTAMPTZ:
-            return None  # truncation goes by the session's time zone
-        return self.typed(call("DATE_TRUNC", text(part), value), kind)
+        if kind is not Kind.TIMESTAMPTZ:
+            return self.typed(call("DATE_TRUNC", text(part), value), kind)
+        # Truncation goes by the session's time zone, microseconds do not; infinite values have none, and stay.
+        since = call("EPOCH_US", value)
+        start = call("EPOCH_US", call("DATE_TRUNC", text(part), call("MAKE_TIMESTAMP", since)))
+        back = call("TO_MICROSECONDS", exp.Paren(this=exp.Sub(this=start, expression=since.copy())))
+        return call("COALESCE", exp.Paren(this=exp.Add(this=value.copy(), expression=back)), value.copy())
+
+    def endless(self, value: E) -> E | None:
+        return call("ISINF", value)
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))
         hours = exp.Paren(this=exp.Mul(this=days, expression=integer(24)))
         return exp.Paren(this=exp.Add(this=value, expression=call("TO_HOURS", hours)))
+
+
+def _texts(values: Sequence[str]) -> E:
+    """A list of texts. One literal, split, is one node where a list of literals is thousands, and is folded all the same."""
+    made = separated(values)
+    return exp.Array(expressions=[text(v) for v in values]) if made is None else call("STRING_SPLIT", *map(text, made))
 
 
 def _field(struct: E, name: str) -> E:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
 from dbmask_sql.patterns import Portable
@@ -120,9 +120,14 @@ class Postgres(Dialect):
     def exact(self, value: E, kind: Kind) -> E:
         if kind in (Kind.INTEGER, Kind.DECIMAL):
             return cast(value, "NUMERIC", self.name)
-        digits = cast(value, "TEXT", self.name) if kind is Kind.FLOAT else value
+        # real as the driver's float of 8 bytes
+        double = cast(cast(value, "DOUBLE PRECISION", self.name), "TEXT", self.name)
+        digits = double if kind is Kind.FLOAT else value
         made = call("ROUND", cast(digits.copy(), "NUMERIC", self.name), integer(20))
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
+
+    def wide(self, value: E, places: int) -> E | None:
+        return cast(value, "NUMERIC", self.name)
 
     def as_type(self, value: E, type_sql: str) -> E:
         return cast(value, type_sql, self.name) if type_sql else value
@@ -131,6 +136,15 @@ class Postgres(Dialect):
         # A jsonb constant costs 0.08 us a row where subscripting text[] of 10,000 costs 10.
         constant = cast(text(json_list(values)), "JSONB", self.name)
         return call("JSONB_ARRAY_ELEMENT_TEXT", constant, cast(index, "INT", self.name))
+
+    def one_of(self, value: E, values: Sequence[str]) -> E | None:
+        made = separated(values) if len(values) <= self.max_literal_list else None
+        if made is None or len(values) < 10:
+            return super().one_of(value, values)
+        # One literal, split, is one node where a list of literals is thousands; folded, it is looked up by hash.
+        return exp.Paren(
+            this=exp.EQ(this=value, expression=exp.Any(this=exp.Paren(this=call("STRING_TO_ARRAY", *map(text, made)))))
+        )
 
     def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
         # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.
@@ -148,6 +162,9 @@ class Postgres(Dialect):
         month = self.date_part(value.copy(), "month") if part == "month" else integer(1)
         made = call("MAKE_DATE", self.date_part(value, "year"), month, integer(1))
         return exp.Case(ifs=[exp.If(this=call("ISFINITE", value.copy()), true=made)], default=value.copy())
+
+    def endless(self, value: E) -> E | None:
+        return exp.Not(this=call("ISFINITE", value))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:

@@ -136,7 +136,7 @@ class SQLite(Dialect):
     def exact_less(self, exact: E, value: Decimal) -> E:
         return exp.LT(this=call("dbmask_compare", exact, self.exact_literal(value)), expression=integer(0))
 
-    def exact_text(self, exact: E) -> E:
+    def exact_text(self, exact: E, whole: bool = False) -> E:
         return exact
 
     def to_int(self, value: E) -> E:

@@ -1,0 +1,73 @@
+"""spaCy pipelines, where one is named: they add to the built-in detectors and never take away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from dbmask.errors import UsageError
+from dbmask.ner.entities import EntityLabel, Raw
+
+__all__ = ["Model", "load_model"]
+
+_LABELS = {
+    "PERSON": EntityLabel.PERSON,
+    "PER": EntityLabel.PERSON,
+    "P": EntityLabel.PERSON,
+    "ORG": EntityLabel.ORGANISATION,
+    "ORGANISATION": EntityLabel.ORGANISATION,
+    "ORGANIZATION": EntityLabel.ORGANISATION,
+    "GPE": EntityLabel.LOCATION,
+    "LOC": EntityLabel.LOCATION,
+    "LOCATION": EntityLabel.LOCATION,
+    "FAC": EntityLabel.LOCATION,
+    "DATE": EntityLabel.DATE,
+    "TIME": EntityLabel.TIME,
+}
+"""What the labels of common pipelines mean here; others (MISC, QUANTITY ...) are left alone."""
+
+_SCORE = 0.8
+
+
+class Model:
+    """A loaded pipeline."""
+
+    def __init__(self, name: str, pipeline: Any) -> None:
+        self.name = f"spacy:{name}"
+        self._pipeline = pipeline
+
+    def many(self, texts: Sequence[str]) -> list[list[Raw]]:
+        """The entities of each text."""
+        limit = self._pipeline.max_length
+        if any(len(text) > limit for text in texts):
+            raise UsageError(f"a text is longer than the {limit} characters that the pipeline {self.name} takes")
+        return [self._entities(document) for document in self._pipeline.pipe(texts, batch_size=64)]
+
+    def _entities(self, document: Any) -> list[Raw]:
+        return [
+            Raw(entity.start_char, entity.end_char, _LABELS[entity.label_], _SCORE, self.name)
+            for entity in document.ents
+            if entity.label_ in _LABELS and entity.end_char > entity.start_char
+        ]
+
+
+@lru_cache(maxsize=8)
+def load_model(name: str) -> Model:
+    """The pipeline of this name, or in this folder. Raises UsageError, with the command that installs it, where it is not there."""
+    try:
+        import spacy
+    except ImportError:
+        raise UsageError(
+            f"the pipeline {name!r} needs spaCy, which is not installed: pip install spacy, then "
+            f"python -m spacy download {name}"
+        ) from None
+    try:
+        pipeline = spacy.load(name)
+    except OSError:
+        what = "is no pipeline in this folder" if Path(name).exists() else "is not installed"
+        raise UsageError(f"the pipeline {name!r} {what}: python -m spacy download {name}") from None
+    if "ner" not in pipeline.pipe_names and not any("ner" in part for part in pipeline.pipe_names):
+        raise UsageError(f"the pipeline {name!r} has no entity recognizer")
+    return Model(name, pipeline)

@@ -1,0 +1,32 @@
+"""Free text: parts of it found by matchers, given labels, and masked by label.
+
+from dbmask.text import TextMasker
+
+masker = TextMasker({"matchers": {...}, "masks": [...]}, key=key)
+masker.mask("Patient Sarah arrived", row={"first_name": "Sarah"}).output
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbmask.text.masker import TextMasker, TextResult
+    from dbmask.text.spans import Span
+
+__all__ = ["Span", "TextMasker", "TextResult"]
+
+_WHERE = {"Span": "dbmask.text.spans", "TextMasker": "dbmask.text.masker", "TextResult": "dbmask.text.masker"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on use: the registry imports dbmask.text.mask, which imports all but these.
+    from importlib import import_module
+
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'dbmask.text' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,118 @@
+"""Character maps that never change a text's length, so that an offset in the mapped text is one in the original.
+
+``fold``     for comparing regardless of case: per character, unlike ``str.casefold``
+``edges``    folded, with every character that is not part of a word made a space: where whole words are looked for
+``split``    the same without folding
+``plain``    letters and digits of every script as ASCII ones: for patterns, whose ``\\b`` and ``\\w`` are ASCII's
+``clean``    the text itself; lone surrogates, which no UTF-8 library takes, are replaced
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["clean", "edges", "fold", "is_word", "plain", "split", "splits_word"]
+
+_PIECE = 1 << 20
+_CODES = 0x110000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACED = "\ufffd"
+_FOLDED = {"İ": "i", "ı": "i", "ς": "σ", "ſ": "s"}
+"""Beside lower case: both Turkish i fold to i, so that ISIK and ışık are found for each other; a needless match is no leak."""
+
+_BASE = {"ß": "s", "ẞ": "S", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "a", "Æ": "A"}
+_PUNCTUATION = {"‘": "'", "’": "'", "“": '"', "”": '"', "′": "'", "″": '"', "…": ".", "＠": "@", "．": "."}
+_OTHER = "\x7f"
+
+
+def is_word(char: str) -> bool:
+    """Whether a character is part of a word: letters, digits, the underscore, and marks that combine with a letter."""
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
+
+
+def splits_word(text: str, at: int) -> bool:
+    """Whether the edge before ``text[at]`` stands between two word characters."""
+    return 0 < at < len(text) and is_word(text[at - 1]) and is_word(text[at])
+
+
+class _CharMap:
+    """A function of one character, applied to whole texts: by a byte table where they are ASCII, by numpy otherwise."""
+
+    def __init__(self, of: Callable[[str], str]) -> None:
+        self._of = of
+        self._ascii = bytes(ord(of(chr(c))) or 1 for c in range(128)) + bytes(128)
+        self._table: np.ndarray | None = None
+
+    def __call__(self, text: str) -> str:
+        """The mapped text, of the same length."""
+        if text.isascii():
+            return text.encode("ascii").translate(self._ascii).decode("ascii")
+        if len(text) <= _PIECE:
+            return self._mapped(text)
+        return "".join(self(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))
+
+    def _mapped(self, text: str) -> str:
+        import numpy as np
+
+        if self._table is None:
+            # Pages of the table that no text touches cost no memory; 0 says "not asked for yet".
+            self._table = np.zeros(_CODES, np.uint32)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        made = self._table[codes]
+        if not made.all():
+            for code in np.unique(codes[made == 0]).tolist():
+                self._table[code] = ord(self._of(chr(code))) or 1
+            made = self._table[codes]
+        return made.tobytes().decode("utf-32-le")
+
+
+def _fold_char(char: str) -> str:
+    if "\ud800" <= char <= "\udfff":
+        return _REPLACED
+    folded = _FOLDED.get(char) or char.lower()
+    return folded if len(folded) == 1 else char
+
+
+def _edge_char(char: str) -> str:
+    return _fold_char(char) if is_word(char) else " "
+
+
+def _split_char(char: str) -> str:
+    return char if is_word(char) else " "
+
+
+def _plain_char(char: str) -> str:
+    if char.isascii():
+        return char
+    base = _BASE.get(char) or _PUNCTUATION.get(char)
+    if base is not None:
+        return base
+    category = unicodedata.category(char)
+    if category[0] == "N":
+        digit = unicodedata.digit(char, None)
+        return _OTHER if digit is None else str(digit)
+    if category[0] in "LM":
+        first = unicodedata.normalize("NFKD", char)[0]
+        if first.isascii() and first.isalpha():
+            return first
+        return "X" if char.isupper() else "x"
+    return {"Z": " ", "Pd": "-"}.get(category if category == "Pd" else category[0], _OTHER)
+
+
+fold = _CharMap(_fold_char)
+edges = _CharMap(_edge_char)
+split = _CharMap(_split_char)
+plain = _CharMap(_plain_char)
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates replaced by U+FFFD, one for one."""
+    if text.isascii() or _SURROGATE.search(text) is None:
+        return text
+    return _SURROGATE.sub(_REPLACED, text)
