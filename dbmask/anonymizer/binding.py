@@ -109,7 +109,7 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
             beside = "birthDate" in found
             value_only = not beside
             injective = engine.apart and (parameters.unique or not beside)
-            total = total and not (parameters.unique and beside)
+            total = total and not (parameters.unique and (beside or parameters.on_invalid == "replace"))
         elif role != "birthDate" and not parameters.changeNames:
             unchanged, injective = 1.0, True
         made[role] = Promises(

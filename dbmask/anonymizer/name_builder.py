@@ -63,7 +63,9 @@ class BuiltNames:
 
     def report(self) -> str:
         """The groups, and what was left out, as lines."""
-        lines = [f"{g.name}: {g.names} names in {g.bins} {'bin' if g.bins == 1 else 'bins'}" for g in self.groups if g.bins]
+        lines = [
+            f"{g.name}: {g.names} names in {g.bins} {'bin' if g.bins == 1 else 'bins'}" for g in self.groups if g.bins
+        ]
         alone = [f"{n} ({g.name})" for g in self.groups for n in g.left_out]
         if alone:
             lines.append(f"left out, alone in their group: {', '.join(alone)}")

@@ -31,7 +31,7 @@ COLUMNS = [
     Column("last", ColumnType(Kind.TEXT, "varchar(6)", length=6)),
     Column("points", ColumnType(Kind.INTEGER, "smallint", bits=16)),
 ]
-ALL = {"rc": "rc", "birthDate": "born", "firstName": "first", "lastName": "last"}
+ALL: dict[str, Any] = {"rc": "rc", "birthDate": "born", "firstName": "first", "lastName": "last"}
 SCORER = [{"key": "AA_RC_NOT_CHANGED", "explainAs": "rc", "score": 30}, {"key": "AA_BD_NOT_CHANGED", "score": 5}]
 
 
@@ -96,6 +96,9 @@ def test_a_number_by_itself_can_be_a_key() -> None:
     assert (unique.injective, unique.total) == (True, False)
     assert not bind(targets=(COLUMNS[0],), on_invalid="keep", birthDayMin="1908-01-01").promises.injective
     assert not bind(targets=(COLUMNS[0],), on_invalid="error").promises.total
+    replaced = bind(targets=(COLUMNS[0],), unique=True).promises
+    assert (replaced.injective, replaced.total) == (True, False)
+    assert not bind(targets=(COLUMNS[0],)).promises.injective
 
 
 def test_promises_of_the_whole_are_those_of_the_weakest() -> None:

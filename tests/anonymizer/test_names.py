@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbmask.anonymizer.imitation import Imitation
 from dbmask.anonymizer.names import Names, dictionary_key, recase, tokens
 from dbmask.errors import MaskError
 from dbmask.masks.build import example_keys
 
-KEY = example_keys().column("anonymizer")
+IMITATION = Imitation(example_keys().column("anonymizer"))
 DICTIONARY = {
     "JAN": "PETR",
     "PETR": "TOMÁŠ",
@@ -30,7 +31,7 @@ DICTIONARY = {
 
 
 def names(on_invalid: str = "keep", limit: int | None = None) -> Names:
-    return Names(DICTIONARY, on_invalid, KEY, limit)
+    return Names(DICTIONARY, on_invalid, IMITATION, limit)
 
 
 def one(value: str | None, masker: Names | None = None) -> tuple[bool, str | None]:

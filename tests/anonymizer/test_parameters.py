@@ -21,7 +21,7 @@ def wrong(**given: Any) -> list[str]:
 
 
 def test_texts_and_values_are_read_alike() -> None:
-    entry = {"key": "AA_RC_MISMATCH", "score": 5, "explain": False}
+    entry: dict[str, Any] = {"key": "AA_RC_MISMATCH", "score": 5, "explain": False}
     texts = read_parameters(
         {
             **RANGE,
