@@ -14,7 +14,7 @@ from dbmask.text.batch import Batch, Finder, Found
 from dbmask.text.labels import Chain, Entity, LabelMasker
 from dbmask.text.report import TextReport
 from dbmask.text.rows import RowNames
-from dbmask.text.spans import Hit, Span, merge
+from dbmask.text.spans import Hit, Part, Span, merge
 
 __all__ = ["Engine", "Outcome"]
 
@@ -34,8 +34,8 @@ class Outcome:
     places: Sequence[_Place] = ()
     rules: Sequence[tuple[str, str]] = ()
     failed: str = ""
-    parts: tuple[tuple[Span, ...], ...] = ()
-    rejected: tuple[tuple[Span, str], ...] = ()
+    parts: tuple[tuple[Part, ...], ...] = ()
+    rejected: tuple[tuple[Part, str], ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -45,7 +45,10 @@ class Outcome:
 
 @dataclass
 class Engine:
-    """A bound text mask. ``rules`` gives label and matcher by rank; ``limit`` is the column's length in characters."""
+    """A bound text mask.
+
+    ``rules`` gives label and matcher by rank; ``reasons`` says each in words; ``limit`` is the column's length in characters.
+    """
 
     place: str
     names: RowNames
@@ -55,6 +58,7 @@ class Engine:
     fallback: Chain | None
     on_nothing: str
     nothing: Chain | None
+    reasons: Sequence[str] = ()
     limit: int | None = None
     explain: bool = False
     report: TextReport = field(default_factory=TextReport)
@@ -215,17 +219,13 @@ class Engine:
         return made
 
     def _explain(self, outcome: Outcome, index: int, hits: list[Hit], founds: list[Found]) -> None:
-        parts = sorted(hits)
-        outcome.parts = tuple(
-            tuple(
-                Span(start, -negative, *self.rules[rank])
-                for start, negative, rank in parts
-                if span.start <= start < span.end
-            )
-            for span in outcome.spans
-        )
+        def part(start: int, negative: int, rank: int) -> Part:
+            return Part(start, -negative, *self.rules[rank], self.reasons[rank])
+
+        parts = [part(*hit) for hit in sorted(hits)]
+        outcome.parts = tuple(tuple(p for p in parts if span.start <= p.start < span.end) for span in outcome.spans)
         outcome.rejected = tuple(
-            (Span(start, -negative, *self.rules[rank]), why)
+            (part(start, negative, rank), why)
             for found in founds
             for at, start, negative, rank, why in found.rejected
             if at == index

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Hit", "Span", "merge"]
+__all__ = ["Hit", "Part", "Span", "merge"]
 
 Hit = tuple[int, int, int]
 """(start, -end, rank). Sorted, the first of an overlapping group has the left-most start, then the greatest length,
@@ -23,6 +23,16 @@ class Span(NamedTuple):
     end: int
     label: str
     matcher: str
+
+
+class Part(NamedTuple):
+    """What one rule found: the stretch, its label and matcher, and the rule in a few words."""
+
+    start: int
+    end: int
+    label: str
+    matcher: str
+    why: str
 
 
 def merge(hits: Iterable[Hit]) -> list[tuple[int, int, int]]:
