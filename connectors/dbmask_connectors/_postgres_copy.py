@@ -72,6 +72,7 @@ def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
     from psycopg.errors import error_from_result
 
     pgconn = connection.pgconn
+    finished = False
     with selectors.DefaultSelector() as selector:
         selector.register(pgconn.socket, selectors.EVENT_READ)
         try:
@@ -79,15 +80,20 @@ def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
             while pgconn.is_busy():
                 selector.select()
                 pgconn.consume_input()
-            begun = pgconn.get_result()
-            if begun is None or begun.status != pq.ExecStatus.COPY_OUT:
-                raise error_from_result(begun) if begun else ConnectorError("COPY did not begin")
-            yield from _joined(pgconn, selector)
-            ended = pgconn.get_result()
-            if ended is not None and ended.status != pq.ExecStatus.COMMAND_OK:
-                raise error_from_result(ended)
+            answer = pgconn.get_result()
+            if answer is not None and answer.status == pq.ExecStatus.COPY_OUT:
+                yield from _joined(pgconn, selector)
+                answer = pgconn.get_result()
+            while (
+                pgconn.get_result() is not None
+            ):  # libpq calls a statement active until it has said that nothing follows
+                pass
+            finished = True
+            if answer is None or answer.status != pq.ExecStatus.COMMAND_OK:
+                raise error_from_result(answer) if answer else ConnectorError("COPY gave no answer")
         finally:
-            _settle(connection)
+            if not finished:
+                _cancel(connection)
 
 
 def _send(pgconn: Any, statement: bytes) -> None:
@@ -119,17 +125,16 @@ def _joined(pgconn: Any, selector: selectors.BaseSelector) -> Iterator[tuple[int
         yield len(parts), b"".join(parts)
 
 
-def _settle(connection: psycopg.Connection[Any]) -> None:
-    """Leave no statement running, whatever interrupted the copy."""
-    from psycopg import Error, pq
+def _cancel(connection: psycopg.Connection[Any]) -> None:
+    """Leave no statement running where something interrupted the copy."""
+    from psycopg import Error
 
     pgconn = connection.pgconn
     with contextlib.suppress(Error):
-        if connection.info.transaction_status == pq.TransactionStatus.ACTIVE:
-            connection.cancel_safe(timeout=5.0)
-            with contextlib.suppress(Error):  # it was not copying yet, or not any more
-                while pgconn.get_copy_data(0)[0] > 0:
-                    pass
+        connection.cancel_safe(timeout=5.0)
+        with contextlib.suppress(Error):  # where it was not copying yet, or not any more
+            while pgconn.get_copy_data(0)[0] > 0:
+                pass
         while pgconn.get_result() is not None:
             pass
 

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlglot
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask_connectors.postgresql import CONNECTOR
@@ -247,9 +249,34 @@ def test_an_interrupt_in_the_middle_of_a_copy_leaves_no_statement_running(
     assert databases(postgres, replica) == set()
 
 
+def test_a_relay_that_ends_cancels_nothing(postgres: Postgres, source: str, replica: str) -> None:
+    """A cancellation that arrives late would hit the statement that comes next."""
+    name = source.rpartition("/")[2]
+    wrong: Any = sqlglot.parse_one("SELECT 1 / (id - id) AS id, v FROM t", read="postgres")
+    with closing(CONNECTOR.source(source)) as opened, closing(CONNECTOR.target(postgres.url(replica))) as target:
+        schema = opened.schema()
+        (table,) = targets(schema)
+        target.begin()
+        target.create(opened.structure(schema, [table]))
+        postgres.psql("postgres", "ALTER SYSTEM SET log_min_messages = 'debug2'")
+        postgres.psql("postgres", "SELECT pg_reload_conf()")
+        try:
+            start = postgres.log.stat().st_size
+            for query, fails in ((plain(table.table, table.columns), False), (wrong, True)):
+                with opened.snapshot() as reader, pytest.raises(ConnectorError) if fails else nullcontext():
+                    assert target.relay(opened, reader, table, query, lambda rows: None) == 9
+        finally:
+            postgres.psql("postgres", "ALTER SYSTEM RESET log_min_messages")
+            postgres.psql("postgres", "SELECT pg_reload_conf()")
+    log = postgres.log.read_bytes()[start:]
+    assert b"processing cancel request" not in log
+    assert b"division by zero" in log
+    assert postgres.psql(name, "SELECT count(*) FROM t") == "9\n"
+
+
 KILLED = """
 import sys, time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dbmask_connectors.postgresql import CONNECTOR
 from tests.connectors.postgres_spi import targets
 source, target = CONNECTOR.source(sys.argv[1]), CONNECTOR.target(sys.argv[2])
