@@ -41,6 +41,8 @@ def bind_part(mask: Mask, columns: Columns, keys: KeyRing, owner: str) -> Bound:
     bound = mask.bind(columns, keys)
     if bound.outputs != (columns.target.name,):
         raise BindError(f"{mask.name} cannot stand inside {owner}", "it does not give one value for one value")
+    if getattr(bound, "whole_column", False) and owner != "chain":
+        raise BindError(f"{mask.name} cannot stand inside {owner}", "it needs the whole column")
     return bound
 
 
@@ -68,6 +70,11 @@ class Chain:
     parts: tuple[Bound, ...]
     promises: Promises
     cut: int | None = None
+
+    @property
+    def whole_column(self) -> bool:
+        """Whether a part needs the whole column."""
+        return any(getattr(part, "whole_column", False) for part in self.parts)
 
     @property
     def inputs(self) -> tuple[str, ...]:

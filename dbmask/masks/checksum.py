@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -85,13 +85,15 @@ class Checksum(KeyedMask):
             for i in places[: _rigid(kind, text, places)]:
                 layout[i] = text[i]
             alphabets = [layout[i] for i in checks]
-            fitting = _fitting(text, checks, alphabets, valid)
+            fitting = _fitting(kind, text, checks, alphabets, valid)
             if len(fitting) != 1:  # the last character checks nothing
                 return _search(
                     text,
                     layout,
                     step,
-                    lambda made: made if valid(made) and len(_fitting(made, checks, alphabets, valid)) != 1 else None,
+                    lambda made: (
+                        made if valid(made) and len(_fitting(kind, made, checks, alphabets, valid)) != 1 else None
+                    ),
                 )
             # What is drawn must not depend on the check: numbers that differ elsewhere share one bijection.
             start = list(text)
@@ -99,7 +101,7 @@ class Checksum(KeyedMask):
                 start[i] = layout[i] = letters[0]
 
             def checked(made: str) -> str | None:
-                found = _fitting(made, checks, alphabets, valid)
+                found = _fitting(kind, made, checks, alphabets, valid)
                 return found[0] if len(found) == 1 else None
 
             return _search(text, layout, step, checked, "".join(start))
@@ -153,14 +155,15 @@ def _check_places(kind: str, text: str, places: Sequence[int]) -> list[int]:
     return list(places[2:4]) if kind.endswith("iban") else list(places[-1:])
 
 
-def _fitting(text: str, checks: Sequence[int], alphabets: Sequence[str], valid: Callable[[str], bool]) -> list[str]:
+def _fitting(
+    kind: str, text: str, checks: Sequence[int], alphabets: Sequence[str], valid: Callable[[str], bool]
+) -> list[str]:
     """The valid numbers that differ from ``text`` at most in the check, two at most."""
-    if len(checks) == 2:
-        return _iban(text, checks, valid)
     made = list(text)
     found = []
-    for char in alphabets[0]:
-        made[checks[0]] = char
+    for check in _possible(kind, made, checks, alphabets):
+        for i, char in zip(checks, check, strict=True):
+            made[i] = char
         candidate = "".join(made)
         if valid(candidate):
             found.append(candidate)
@@ -169,16 +172,16 @@ def _fitting(text: str, checks: Sequence[int], alphabets: Sequence[str], valid: 
     return found
 
 
-def _iban(text: str, checks: Sequence[int], valid: Callable[[str], bool]) -> list[str]:
-    """ISO 7064 gives the two digits; trying them would be a hundred validations."""
-    from stdnum import iban
+def _possible(kind: str, made: list[str], checks: Sequence[int], alphabets: Sequence[str]) -> Iterable[str]:
+    """What the check may be: computed where ISO 7064 or Luhn's formula gives it, else every character of its kind."""
+    from stdnum import iban, luhn
 
-    made = list(text)
-    made[checks[0]] = made[checks[1]] = "0"
-    digits = iban.calc_check_digits(iban.compact("".join(made)))
-    made[checks[0]], made[checks[1]] = digits[0], digits[1]
-    candidate = "".join(made)
-    return [candidate] if valid(candidate) else []
+    if len(checks) == 2:
+        made[checks[0]] = made[checks[1]] = "0"
+        return [iban.calc_check_digits(iban.compact("".join(made)))]
+    if kind == "luhn":
+        return [luhn.calc_check_digit("".join(c for c in made[: checks[0]] if c.isalnum()))]
+    return alphabets[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,8 @@ def _bind(mask: Mask, columns: Columns, keys: KeyRing, path: str) -> _Parts:
             continue
         if bound.outputs not in ((), (columns.target.name,)):
             raise BindError(f"{mask.name} cannot stand inside json", "it does not give one value for one value")
+        if getattr(bound, "whole_column", False):
+            raise BindError(f"{mask.name} cannot stand inside json", "it needs the whole column")
         made[kind] = bound
     if not made and error is not None:
         raise BindError(f"{path}: {error.what}", error.hint)

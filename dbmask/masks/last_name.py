@@ -26,8 +26,8 @@ class LastName(NameMask):
     cases: ClassVar[tuple[Case, ...]] = (
         Case("Connor", "Terrell"),
         Case("connor", "terrell"),
-        Case("Novák", "Krejčí", {"locale": "cs"}),
-        Case("Nováková", "Krejčí", {"locale": "cs"}),
+        Case("Dvořák", "Jedlička", {"locale": "cs"}),
+        Case("Dvořáková", "Jedličková", {"locale": "cs"}),
         Case(None, None),
         Case("", ""),
     )

@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbmask.errors import BindError
 from dbmask.masks.build import build_mask
 from dbmask.schema import ColumnType, Kind
 from tests.masks.engines import bind, in_python
@@ -47,3 +49,15 @@ def test_domains_give_other_orders() -> None:
     rows: dict[str, list[Any]] = {"v": list(range(50)), "id": list(range(50))}
     one_order = in_python(bind("shuffle", INT, **NAMED), rows)
     assert in_python(bind({"mask": "shuffle", "domain": "x"}, INT, **NAMED), rows) != one_order
+
+
+def test_it_stands_alone_or_in_a_chain() -> None:
+    chained = bind({"mask": "chain", "masks": ["shuffle", "redact"]}, TEXT, **NAMED)
+    assert getattr(chained, "whole_column", False)
+    assert not getattr(bind({"mask": "chain", "masks": ["redact"]}, TEXT), "whole_column", True)
+    for spec in (
+        {"mask": "concat", "masks": ["shuffle", "redact"]},
+        {"mask": "json", "paths": {"$.a": "shuffle"}},
+    ):
+        with pytest.raises(BindError, match="needs the whole column"):
+            bind(spec, TEXT, **NAMED)
