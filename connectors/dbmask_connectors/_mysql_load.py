@@ -228,6 +228,8 @@ def _span(value: dt.timedelta) -> str:
 
 
 def _moment(value: dt.datetime) -> str:
+    if value.tzinfo is dt.UTC:
+        return str(value)[: -len("+00:00")]
     if value.tzinfo is not None:
         value = value.astimezone(dt.UTC).replace(tzinfo=None)
     return str(value)

@@ -50,8 +50,11 @@ def _datetime(value: bytes) -> dt.datetime | str:
 
 
 def _timestamp(value: bytes) -> dt.datetime | str:
-    made = _datetime(value)
-    return made.replace(tzinfo=dt.UTC) if isinstance(made, dt.datetime) else made
+    text = value.decode("ascii")
+    try:
+        return dt.datetime.fromisoformat(text + "+00:00")
+    except ValueError:
+        return text
 
 
 def _time(value: bytes) -> dt.time | str:

@@ -145,6 +145,19 @@ def test_two_readings_at_once_are_refused(mariadb: MariaDB, small: str) -> None:
         assert sum(len(b[0]) for b in first) > 0
 
 
+def test_a_connection_that_is_cut(mariadb: MariaDB, small: str) -> None:
+    run(mariadb, small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
+    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+        rows = reader.read(parsed(f"SELECT v FROM `{small}`.big"))
+        next(rows)
+        run(mariadb, small, f"KILL CONNECTION {reader.session.thread}")
+        with pytest.raises(ConnectorError, match=r"connection was lost|cancelled|error 19\d\d") as caught:
+            list(rows)
+        assert "xxxx" not in str(caught.value)
+        with pytest.raises(ConnectorError, match="connection was lost"):
+            next(reader.read(query(small, "id")))
+
+
 def test_an_interrupted_reading_ends_on_the_server(mariadb: MariaDB, small: str) -> None:
     with closing(source(mariadb, small)) as one:
         with pytest.raises(KeyboardInterrupt), one.snapshot() as reader:
