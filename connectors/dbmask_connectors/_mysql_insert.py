@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError
 from dbmask.schema import TableKind, TableName
 from dbmask.spi import Progress, TargetTable
+from dbmask_connectors._mysql_reader import leaves_statement_log
 from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_source import Snapshot
 
@@ -64,6 +65,8 @@ class Inserter:
         Raises ConnectorError.
         """
         source, name = quoted(table.name.schema, table.name.name), quoted(table.name.name)
+        if not leaves_statement_log(self.session):
+            return None  # a binary log of statements takes none in READ COMMITTED
         try:
             self.session.run(f"SELECT * FROM {source} LIMIT 0")  # noqa: S608 - quoted names
             self.session.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -183,14 +183,22 @@ def _escaped(values: list[str | None]) -> list[str]:
 
 def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
     if dest.data_type == "bit":
-        one: Callable[[Any], str] = _bits
+        one: Callable[[Any], str] | None = _bits
     elif dest.data_type == "year":
         one = _year
-    elif dest.is_bytes:
-        one = _bytes
     else:
-        one = _text
-    return lambda values: _escaped([None if v is None else one(v) for v in values])
+        one = _bytes if dest.is_bytes else None
+    return lambda values: _escaped(_made(values, one))
+
+
+def _made(values: list[Any], one: Callable[[Any], str] | None) -> list[str | None]:
+    """Texts of a column's values; what makes them is chosen once a batch where they are all of one type."""
+    kinds = set(map(type, values)) - {type(None)}
+    if one is None:
+        if kinds <= {str}:
+            return values
+        one = _maker_of(kinds.pop()) if len(kinds) == 1 else _text
+    return [None if v is None else one(v) for v in values]
 
 
 def _bits(value: Any) -> str:
@@ -220,9 +228,11 @@ def _span(value: dt.timedelta) -> str:
 
 
 def _moment(value: dt.datetime) -> str:
+    if value.tzinfo is dt.UTC:
+        return str(value)[: -len("+00:00")]
     if value.tzinfo is not None:
         value = value.astimezone(dt.UTC).replace(tzinfo=None)
-    return value.isoformat(" ")
+    return str(value)
 
 
 def _number(value: float) -> str:
@@ -231,13 +241,12 @@ def _number(value: float) -> str:
     return repr(value)
 
 
+def _maker_of(kind: type) -> Callable[[Any], str]:
+    return next((make for base, make in _MADE if issubclass(kind, base)), str)
+
+
 def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    for kind, make in _MADE:
-        if isinstance(value, kind):
-            return make(value)
-    return str(value)
+    return _maker_of(type(value))(value)
 
 
 _MADE: tuple[tuple[type, Callable[[Any], str]], ...] = (

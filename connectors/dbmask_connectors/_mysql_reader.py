@@ -18,7 +18,7 @@ from dbmask_connectors._mysql_wire import fields_of
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["KeyTable", "MySQLReader", "exact", "why_no_keys"]
+__all__ = ["KeyTable", "MySQLReader", "exact", "leaves_statement_log", "why_no_keys"]
 
 
 def why_no_keys(session: Session) -> str:

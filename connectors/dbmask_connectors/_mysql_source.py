@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from dbmask.errors import ConnectorError
 from dbmask.schema import Schema, TableName
@@ -56,15 +55,10 @@ class Snapshot(MySQLReader):
 
 
 def _position(session: Session) -> str:
-    """Where the snapshot stands in the binary log (MariaDB keeps this per transaction), with its GTID where there is one."""
+    """Where the snapshot stands in the binary log: MariaDB keeps this per transaction. Its GTID would take a scan of the log."""
     found = {str(n).lower(): str(v) for n, v in session.run("SHOW STATUS LIKE 'binlog_snapshot_%'")}
     file, at = found.get("binlog_snapshot_file"), found.get("binlog_snapshot_position")
-    if not file or not at:
-        return ""
-    gtid: Any = None
-    with contextlib.suppress(ConnectorError):
-        gtid = session.value("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(at)))
-    return f"{file}:{at}" + (f" GTID {gtid}" if gtid else "")
+    return f"{file}:{at}" if file and at else ""
 
 
 class MySQLSource:

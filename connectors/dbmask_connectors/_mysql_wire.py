@@ -128,19 +128,21 @@ class Stream:
 
 def _values(packet: bytes, width: range) -> list[bytes | None]:
     row: list[bytes | None] = []
+    append = row.append
     at = 0
     for _ in width:
         size = packet[at]
         at += 1
-        if size >= _NULL:
-            if size == _NULL:
-                row.append(None)
-                continue
+        if size == _NULL:
+            append(None)
+            continue
+        if size > _NULL:
             more = (2, 3, 8)[size - 0xFC]
             size = int.from_bytes(packet[at : at + more], "little")
             at += more
-        row.append(packet[at : at + size])
-        at += size
+        end = at + size
+        append(packet[at:end])
+        at = end
     return row
 
 

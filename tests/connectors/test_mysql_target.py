@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -12,11 +13,12 @@ from sqlglot import exp
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import ColumnType, ForeignKey, Kind, TableName
-from dbmask.spi import TargetTable
-from dbmask_connectors import _mysql_target
+from dbmask.spi import Progress, TargetTable
+from dbmask_connectors import _mysql_insert, _mysql_target
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built
 from dbmask_connectors._mysql_catalog import MARKER
+from dbmask_connectors._mysql_insert import Inserter
 from dbmask_connectors._mysql_source import Snapshot
 from dbmask_sql.dialects import dialect
 from tests.connectors.mariadb_tools import (
@@ -345,22 +347,27 @@ def test_a_row_too_long_for_a_line_travels_as_values(mariadb: MariaDB, replica: 
 
 
 @pytest.fixture
-def inserting(monkeypatch: pytest.MonkeyPatch) -> None:
+def inserting(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """Even small tables are worth it; what came of each try."""
+    results: list[int | None] = []
+    copied = Inserter.copy
+
+    def noted(self: Inserter, table: TargetTable, progress: Progress) -> int | None:
+        results.append(copied(self, table, progress))
+        return results[-1]
+
     monkeypatch.setattr(_mysql_target, "WORTH_ROWS", 0)
+    monkeypatch.setattr(Inserter, "copy", noted)
+    return results
 
 
-def statements(server: MariaDB) -> dict[str, int]:
-    rows = run(
-        server, None, "SHOW GLOBAL STATUS WHERE variable_name IN ('Com_insert_select', 'Com_load', 'Com_checksum')"
-    )
-    return {name: int(value) for name, value in rows}
-
-
-@pytest.mark.usefixtures("inserting")
-def test_a_kept_table_stays_within_the_server(mariadb: MariaDB, small: str, replica: str) -> None:
+def test_a_kept_table_stays_within_the_server(
+    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
+) -> None:
     seen: list[int] = []
     result = clone(mariadb, small, replica, progress=seen.append)
     assert result.rows == {"c": 3, "p": 3}
+    assert inserting == [3, 3]
     assert sum(seen) == 6
     for name in ("c", "p"):
         assert dump_rows(mariadb, replica, TableName(replica, name)) == dump_rows(
@@ -368,8 +375,9 @@ def test_a_kept_table_stays_within_the_server(mariadb: MariaDB, small: str, repl
         )
 
 
-@pytest.mark.usefixtures("inserting")
-def test_rows_written_after_the_snapshot_do_not_come(mariadb: MariaDB, small: str, replica: str) -> None:
+def test_rows_written_after_the_snapshot_do_not_come(
+    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
+) -> None:
     """INSERT ... SELECT sees them; the proof finds out, and the rows come from the snapshot after all."""
     with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
         schema = opened.schema()
@@ -390,6 +398,7 @@ def test_rows_written_after_the_snapshot_do_not_come(mariadb: MariaDB, small: st
             for table in tables:
                 assert made.relay(opened, reader, table, select_all(table), seen.append) == 3
             assert sum(seen) == 6
+            assert inserting == [None, None]
         made.finish(structure, lambda text: None)
         assert set(made.check_foreign_keys(structure).values()) == {0}
         made.publish()
@@ -416,6 +425,33 @@ def test_a_target_user_who_may_not_read_the_source_gets_its_rows_anyway(
         assert result.rows == {"c": 3, "p": 3}
     finally:
         run(mariadb, None, f"DROP USER {name}@'127.0.0.1'")
+
+
+@pytest.mark.usefixtures("inserting")
+def test_a_log_of_statements_takes_no_insert(
+    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mysql_insert, "leaves_statement_log", lambda session: False)
+    monkeypatch.setattr(Inserter, "_run", lambda *args: pytest.fail("it was inserted"))
+    assert clone(mariadb, small, replica).rows == {"c": 3, "p": 3}
+
+
+@pytest.mark.usefixtures("inserting")
+def test_ctrl_c_ends_what_runs_on_the_server(
+    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(mariadb, small, "INSERT INTO p SELECT seq, repeat('x', 20), repeat('y', 20) FROM seq_100_to_200000")
+
+    def interrupted(self: Inserter, *args: Any) -> int:
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Inserter, "_watched", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        clone(mariadb, small, replica)
+    rows = run(mariadb, None, "SELECT info FROM information_schema.processlist WHERE info LIKE 'INSERT INTO `p`%'")
+    assert rows == []
+    assert databases(mariadb, replica) == []
 
 
 # -- all or nothing ----------------------------------------------------------------------------------------------------
