@@ -199,7 +199,8 @@ def _is_integer(value: E) -> E:
 
 def _is_plain(form: str, value: E) -> E:
     """Whether a value is a valid DATE (2020-01-31) or DATETIME (2020-01-31 10:00:00) just as SQLite writes it, from year 1 on."""
-    plain = exp.EQ(this=call(form, value.copy()), expression=value.copy())
+    # Alone, DATE passes 30 February; moved by nothing, it makes 1 March of it.
+    plain = exp.EQ(this=call(form, value.copy(), text("0 days")), expression=value.copy())
     year = call("SUBSTR", value.copy(), integer(1), integer(4))
     return exp.And(this=plain, expression=exp.GT(this=year, expression=text("0000")))
 
