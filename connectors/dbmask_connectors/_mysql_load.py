@@ -136,6 +136,8 @@ def _escaped(values: list[str | None]) -> list[str]:
 def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
     if dest.data_type == "bit":
         one: Callable[[Any], str] = _bits
+    elif dest.data_type == "year":
+        one = _year
     elif dest.is_bytes:
         one = _bytes
     else:
@@ -145,6 +147,11 @@ def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
 
 def _bits(value: Any) -> str:
     return str(int.from_bytes(value, "big") if isinstance(value, bytes | bytearray | memoryview) else int(value))
+
+
+def _year(value: Any) -> str:
+    """Four digits: 0 would be 2000, 0000 is the year 0."""
+    return f"{value:04}" if isinstance(value, int) else _text(value)
 
 
 def _bytes(value: Any) -> str:

@@ -75,13 +75,14 @@ class _Builder:
         routines = list(self._routines())
         early, late = self._triggers()
         views = list(self._views())
+        defaults = list(self._defaults())
         self._remarks()
         return Structure(
             dialect="mysql",
             schema=self.schema,
             tables=tuple(self.tables),
             pre=tuple(map(str, (*sequences, *creates, *routines, *views, *early))),
-            post=tuple(map(str, (*keys, *foreign, *late))),
+            post=tuple(map(str, (*keys, *foreign, *late, *defaults))),
             left_out=tuple(self.left_out),
             options=self._options(),
         )
@@ -124,6 +125,15 @@ class _Builder:
                 for key, add in cut.foreign_keys
             ]
         return creates, keys, foreign
+
+    def _defaults(self) -> Iterator[Entry]:
+        """Defaults that count by a sequence: the server writes the sequence's database into them, wherever the table goes."""
+        for target in self.tables:
+            for column in target.table.columns:
+                if column.default and "nextval(" in column.default.lower() and column.name not in target.dropped:
+                    table, name = target.name.name, column.name
+                    sql = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET DEFAULT ({self._neutral(column.default)})"
+                    yield Entry("default", f"{table}.{name}", "", sql)
 
     def _views(self) -> Iterator[Entry]:
         """Views in an order in which each stands on what is there."""

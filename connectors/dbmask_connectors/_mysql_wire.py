@@ -21,12 +21,12 @@ _EOF, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a result: MySQL's type code, its character set's number (63 is binary), and flags."""
+    """A column of a result: MySQL's type code, its character set's number (63 is binary), and its width."""
 
     name: str
     type_code: int
     charset: int
-    flags: int
+    length: int
 
 
 class Stream:
@@ -42,7 +42,7 @@ class Stream:
             raise ConnectionError("the server did not answer with rows")
         count = first.read_length_encoded_integer()
         described = [raw._read_packet(FieldDescriptorPacket) for _ in range(count)]
-        self.fields = tuple(Field(d.name, d.type_code, d.charsetnr, d.flags) for d in described)
+        self.fields = tuple(Field(d.name, d.type_code, d.charsetnr, d.length) for d in described)
         raw._read_packet()
         self._raw = raw
         self._rest = b""

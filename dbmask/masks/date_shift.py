@@ -15,7 +15,7 @@ from dbmask.keys import ColumnKey, KeyRing
 from dbmask.masks._rows import RowBound, text_of
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
 from dbmask.schema import Column, ColumnType, Kind
-from dbmask_sql.canonical import canonical_text
+from dbmask_sql.canonical import canonical_text, utf8_bytes
 from dbmask_sql.temporal import add_days
 
 __all__ = ["DateShift"]
@@ -126,7 +126,7 @@ class DateShift(KeyedMask):
             if isinstance(value, dt.datetime) and value.tzinfo is not None:
                 value = value.astimezone(dt.UTC)
             drawn = (of_entity(others[0]) if of_entity is not None else None) or text
-            step = int(key.prf(drawn.encode("utf-8", "surrogatepass")).hex()[:_WORD], 16) % (2 * days)
+            step = int(key.prf(utf8_bytes(drawn)).hex()[:_WORD], 16) % (2 * days)
             year = int(text[:4])
             move = step - days + 1 if step >= days else -(step + 1)
             if year <= margin:

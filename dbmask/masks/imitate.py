@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,17 +9,12 @@ from unicodedata import category
 
 from dbmask.errors import BindError
 from dbmask.keys import ColumnKey, KeyRing
-from dbmask.masks._ff1 import FF1, LEAST_DOMAIN
+from dbmask.masks._layout import Bijection, Stream
 from dbmask.masks._letters import UPPER, alphabet
-from dbmask.masks._permutation import Permutation
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
 from dbmask.schema import Kind
-from dbmask_sql.canonical import utf8_bytes
 
 __all__ = ["Imitate", "ImitateUnique"]
-
-_REMEMBERED = 1_000
-_NOTHING = "\0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,72 +80,39 @@ class Imitate(KeyedMask):
 
     def function(self, key: ColumnKey) -> Callable[[Any], str]:
         """The mask of one text, without ``unique``."""
-        start = hashlib.shake_256(key.sub("stream").secret())
+        stream = Stream(key)
         tables = _Tables(self._alphabet)
         forced = self.force_change
 
         def masked(value: Any) -> str:
             text = str(value)
-            stream = start.copy()
-            stream.update(utf8_bytes(text))
-            words = struct.unpack(f"<{len(text)}H", stream.digest(2 * len(text)))
+            words = stream.words(text, len(text))
             if not forced:
                 return "".join([t[w % len(t)] for t, w in zip(map(tables.__getitem__, text), words, strict=True)])
-            made = []
-            for char, letters, word in zip(text, map(tables.__getitem__, text), words, strict=True):
-                at = letters.find(char)
-                if len(letters) == 1 or at < 0:
-                    made.append(letters[word % len(letters)])
-                else:
-                    made.append(letters[(at + 1 + word % (len(letters) - 1)) % len(letters)])
-            return "".join(made)
+            return "".join([_other(c, tables[c], w) for c, w in zip(text, words, strict=True)])
 
         return masked
 
     def bijection(self, key: ColumnKey) -> Callable[[Any], str]:
-        """The mask of one text, with ``unique``: a bijection of the texts of each layout.
+        """The mask of one text, with ``unique``.
 
         The function raises ValueError where a letter is in no alphabet: younger than Unicode 3.2, or not in the given one.
         """
-        tables = _Tables(self._alphabet)
-        ff1 = FF1(key.sub("ff1").secret(32))
-        mixed = key.sub("mixed")
-        known: dict[int, Permutation] = {}
-
-        def permuted(numbers: list[int], sizes: list[int]) -> list[int]:
-            size, number = 1, 0
-            for digit, radix in zip(numbers, sizes, strict=True):
-                size, number = size * radix, number * radix + digit
-            if size not in known:
-                if len(known) >= _REMEMBERED:
-                    known.clear()
-                known[size] = Permutation(mixed, size, f"{size:017x}")
-            number = known[size](number)
-            for at in range(len(sizes) - 1, -1, -1):
-                number, numbers[at] = divmod(number, sizes[at])
-            return numbers
+        tables, made = _Tables(self._alphabet), Bijection(key)
 
         def masked(value: Any) -> str:
             text = str(value)
-            alphabets = [tables[char] for char in text]
-            places = [i for i, letters in enumerate(alphabets) if letters != text[i] or len(letters) > 1]
-            if not places:
-                return text
-            sizes = [len(alphabets[i]) for i in places]
-            numbers = [alphabets[i].index(text[i]) for i in places]
-            radix = sizes[0]
-            if radix ** len(sizes) >= LEAST_DOMAIN and len(sizes) > 1 and sizes.count(radix) == len(sizes):
-                layout = [_NOTHING if len(letters) > 1 else char for char, letters in zip(text, alphabets, strict=True)]
-                tweak = hashlib.blake2b(utf8_bytes("".join(layout)), digest_size=8).digest()
-                numbers = ff1.encrypt(numbers, radix, tweak)
-            else:
-                numbers = permuted(numbers, sizes)
-            made = list(text)
-            for i, number in zip(places, numbers, strict=True):
-                made[i] = alphabets[i][number]
-            return "".join(made)
+            return made(text, [tables[char] for char in text])
 
         return masked
+
+
+def _other(char: str, letters: str, word: int) -> str:
+    """A character of ``letters``, and another one than ``char`` where there is one."""
+    at = letters.find(char)
+    if len(letters) == 1 or at < 0:
+        return letters[word % len(letters)]
+    return letters[(at + 1 + word % (len(letters) - 1)) % len(letters)]
 
 
 @dataclass(frozen=True, kw_only=True)

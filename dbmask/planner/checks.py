@@ -141,6 +141,3 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped"
             )
-    for item in plan.columns:
-        if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
-            yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")

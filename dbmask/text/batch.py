@@ -57,9 +57,9 @@ class Batch:
         return [clean(t) for t in self.texts]
 
     @cached_property
-    def plain(self) -> list[str | None]:
-        """The texts in ASCII where that differs from the text itself."""
-        return [None if t.isascii() else plain(t) for t in self.texts]
+    def plain(self) -> list[bytes]:
+        """The texts in ASCII letters, as bytes: a place in one is the same place in the text."""
+        return [(t if t.isascii() else plain(t)).encode("ascii") for t in self.texts]
 
     @cached_property
     def joined(self) -> str:

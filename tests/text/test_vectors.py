@@ -24,7 +24,7 @@ SAYS = {
 
 
 def stub(vector: dict[str, Any]) -> Any:
-    answer = vector.get("ai_stub")
+    answer: Any = vector.get("ai_stub")
 
     def ai(texts: Any, labels: Any) -> Any:
         if answer == "error":
