@@ -14,6 +14,7 @@ from dbmask.errors import ConnectorError
 from dbmask.schema import Kind
 from dbmask.spi import Batch, Pads
 from dbmask_connectors._batches import BatchSize
+from dbmask_connectors._interruptible import Interruptible
 from dbmask_connectors._types_duckdb import column_type, is_lossless
 from dbmask_sql.keyref import key_names, resolve_keys
 
@@ -173,15 +174,19 @@ class DuckDBReader:
         Intervals, nanoseconds, structs, maps and lists of them come as DuckDB's text, which it reads back; infinite dates
         come as "infinity"; zoned timestamps come in UTC. Raises ConnectorError.
         """
-        with translated(self.where), contextlib.closing(self.db.cursor()) as cursor:
+        with (
+            translated(self.where),
+            contextlib.closing(self.db.cursor()) as cursor,
+            contextlib.closing(Interruptible(cursor.interrupt)) as waiting,
+        ):
             if self._catalog:
                 cursor.execute(f"USE {self._catalog}")
             hold_keys(cursor, self.needed(query))
             sql = rendered(self._placed(cursor, query))
             wrapped = _Wrapped([row[1] for row in cursor.execute(f"DESCRIBE {sql}").fetchall()])
-            cursor.execute(wrapped.around(sql))
+            waiting.run(cursor.execute, wrapped.around(sql))
             size = BatchSize(batch_rows)
-            while rows := cursor.fetchmany(size.rows):
+            while rows := waiting.run(cursor.fetchmany, size.rows):
                 size.saw(rows)
                 yield wrapped.columns([list(column) for column in zip(*rows, strict=True)])
 

@@ -24,6 +24,7 @@ from dbmask_connectors._duckdb_sink import DuckDBSink
 from dbmask_connectors._duckdb_source import DuckDBSource
 from dbmask_connectors._duckdb_stage import Stage, own_keys
 from dbmask_connectors._files import Building, file_identity
+from dbmask_connectors._interruptible import Interruptible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -78,6 +79,7 @@ class DuckDBTarget:
         path = self._building.start()
         spill = {"temp_directory": str(path.with_name("spill"))}
         self._db = connect(":memory:", {**_MODEST, **spill, **self._settings})
+        self._waiting = Interruptible(self._db.interrupt)
 
     @property
     def _open(self) -> DuckDBPyConnection:
@@ -122,7 +124,7 @@ class DuckDBTarget:
             select = rendered(_of_source(query))
             with self._into(table) as into:
                 names = ", ".join(quoted(c) for c in table.columns)
-                row = db.execute(f"INSERT INTO {into} ({names}) {select}").fetchone()
+                row = self._waiting.run(db.execute, f"INSERT INTO {into} ({names}) {select}").fetchone()
         count = int(row[0]) if row else 0
         progress(count)
         return count
@@ -133,19 +135,22 @@ class DuckDBTarget:
         db = self._open
         name = _qualified(placed(table.name, self._structure.schema.default_schema if self._structure else ""))
         keys = own_keys(table) if self._staged else []
+        import duckdb
+
         with translated(str(table.name)):
             db.execute("BEGIN")
             try:
                 if keys:
                     stage = Stage(db, name, table.columns, keys)
                     yield stage.open()
-                    stage.settle()
+                    self._waiting.run(stage.settle)
                 else:
                     yield name
+                self._waiting.run(db.execute, "COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                with contextlib.suppress(duckdb.Error):  # a COMMIT that fails has rolled back already
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
     @contextlib.contextmanager
     def sink(self, table: TargetTable) -> Iterator[DuckDBSink]:
@@ -167,12 +172,12 @@ class DuckDBTarget:
             for statement in sequence_statements(db, made):
                 db.execute(statement)
             progress("indexes and views")
-            for statement in made.post:
-                db.execute(statement)
-            db.execute(f"CREATE OR REPLACE MACRO main.{MARKER}() AS 'masked replica'")
+            marker = f"CREATE OR REPLACE MACRO main.{MARKER}() AS 'masked replica'"
+            for statement in (*made.post, marker):
+                self._waiting.run(db.execute, statement)
             progress("statistics")
-            db.execute("ANALYZE")
-            db.execute(f"CHECKPOINT {_REPLICA}")
+            for statement in ("ANALYZE", f"CHECKPOINT {_REPLICA}"):
+                self._waiting.run(db.execute, statement)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key, whether DuckDB could declare it or not. Raises ConnectorError."""
@@ -201,6 +206,7 @@ class DuckDBTarget:
 
     def _disconnect(self) -> None:
         if self._db is not None:
+            self._waiting.close()
             self._db.close()
         self._db = self._structure = None
         self._attached = False
@@ -221,7 +227,8 @@ def _of_source(query: exp.Expression) -> exp.Expression:
     made = query.copy()
     ctes = {cte.alias for cte in made.find_all(exp.CTE)}
     for table in made.find_all(exp.Table):
-        if not table.catalog and not (table.db == "" and table.name in ctes):
+        named = isinstance(table.this, exp.Identifier)  # not a table function
+        if named and not table.catalog and not (table.db == "" and table.name in ctes):
             table.set("db", exp.to_identifier(table.db or "main", quoted=True))
             table.set("catalog", exp.to_identifier(_SOURCE))
     return made

@@ -28,7 +28,8 @@ def of_source(query: exp.Expression) -> exp.Expression:
     made = query.copy()
     ctes = {cte.alias for cte in made.find_all(exp.CTE)}
     for table in made.find_all(exp.Table):
-        if table.db in ("", "main") and not (table.db == "" and table.name in ctes):
+        named = isinstance(table.this, exp.Identifier)  # not a table function, such as json_each
+        if named and table.db in ("", "main") and not (table.db == "" and table.name in ctes):
             table.set("db", exp.to_identifier(ATTACHED, quoted=True))
     for column in made.find_all(exp.Column):
         if column.text("db") == "main":

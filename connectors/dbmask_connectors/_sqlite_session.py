@@ -7,15 +7,15 @@ import operator
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Pads
 from dbmask_connectors._batches import BatchSize
+from dbmask_connectors._interruptible import Interruptible
 from dbmask_sql.keyref import NAME, resolve_keys
 from dbmask_sql.sqlite_functions import register
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "rendered", "translated"]
-
-T = TypeVar("T")
 
 # What SQLite says with names alone. Everything else may quote a value or a literal, and is told by its class only.
 _NAMES_ONLY = re.compile(
@@ -67,25 +65,12 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 class Session:
-    """A connection whose statements run on a thread of their own.
-
-    Python sees Ctrl-C between its own instructions only: not within a long statement, and within a registered function it
-    would be taken for that function's failure. Here it reaches the thread that waits, which ends the statement.
-    """
+    """A connection whose statements Ctrl-C ends."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dbmask-sqlite")
-
-    def run(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call something that works with the connection, and wait for it."""
-        future = self._thread.submit(call, *arguments)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            self.db.interrupt()
-            wait([future])
-            raise
+        self._waiting = Interruptible(db.interrupt)
+        self.run = self._waiting.run
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement."""
@@ -93,7 +78,7 @@ class Session:
 
     def close(self) -> None:
         """End the thread and close the connection."""
-        self._thread.shutdown()
+        self._waiting.close()
         self.db.close()
 
 

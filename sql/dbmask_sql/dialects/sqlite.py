@@ -57,10 +57,18 @@ class SQLite(Dialect):
         if kind in (Kind.TEXT, Kind.ENUM):
             return self.plain(value, padded)
         made = call("dbmask_canonical", value, text(kind.value))
-        if kind is not Kind.INTEGER:
-            return made
-        native = exp.EQ(this=call("TYPEOF", value.copy()), expression=text("integer"))
-        return exp.Case(ifs=[exp.If(this=native, true=cast(value.copy(), "TEXT", self.name))], default=made)
+        # What is written in the ordinary way already costs no call into Python.
+        if kind in (Kind.INTEGER, Kind.DECIMAL):
+            return _when(_is_integer(value), cast(value.copy(), "TEXT", self.name), made)
+        if kind is Kind.BOOLEAN:
+            zero = exp.EQ(this=value.copy(), expression=integer(0))
+            return _when(_is_integer(value), _when(zero, text("false"), text("true")), made)
+        if kind is Kind.DATE:
+            return _when(_is_plain("DATE", value), value.copy(), made)
+        if kind is Kind.TIMESTAMP:
+            shown = self.concat(call("REPLACE", value.copy(), text(" "), text("T")), text(".000000"))
+            return _when(_is_plain("DATETIME", value), shown, made)
+        return made
 
     def sha256_hex(self, data: E) -> E:
         return call("dbmask_digest", data, text("sha256"))
@@ -122,7 +130,7 @@ class SQLite(Dialect):
         return call("dbmask_case", value, text("words"))
 
     def exact(self, value: E, kind: Kind) -> E:
-        return call("dbmask_exact", value)
+        return _when(_is_integer(value), cast(value.copy(), "TEXT", self.name), call("dbmask_exact", value))
 
     def floor_to(self, exact: E, step: Decimal) -> E:
         return call("dbmask_floor_to", exact, self.exact_literal(step))
@@ -165,10 +173,36 @@ class SQLite(Dialect):
         return cast(self.substr(value, *where), "INTEGER", self.name)
 
     def date_floor(self, value: E, part: str, kind: Kind) -> E | None:
-        return call("dbmask_date_floor", value, text(part))
+        kept = {"year": 4, "month": 7, "day": 10}[part]
+        begin = [text("-01-01"[kept - 4 :])] if kept < 10 else []
+        day = self.concat(self.substr(value.copy(), 1, kept), *begin)
+        midnight = self.concat(day.copy(), text(" 00:00:00"))
+        made = call("dbmask_date_floor", value, text(part))
+        return _when(_is_plain("DATE", value), day, _when(_is_plain("DATETIME", value), midnight, made))
 
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
-        return call("dbmask_add_days", value, days)
+        move = self.concat(days, text(" days"))
+        made = call("dbmask_add_days", value, days.copy())
+        for form in ("DATETIME", "DATE"):  # NULL beyond the year 9999, where Python's form raises
+            moved = call("COALESCE", call(form, value.copy(), move.copy()), made.copy())
+            made = _when(_is_plain(form, value), moved, made)
+        return made
+
+
+def _when(condition: E, then: E, otherwise: E) -> E:
+    return exp.Case(ifs=[exp.If(this=condition, true=then)], default=otherwise)
+
+
+def _is_integer(value: E) -> E:
+    return exp.EQ(this=call("TYPEOF", value.copy()), expression=text("integer"))
+
+
+def _is_plain(form: str, value: E) -> E:
+    """Whether a value is a valid DATE (2020-01-31) or DATETIME (2020-01-31 10:00:00) just as SQLite writes it, from year 1 on."""
+    # Alone, DATE passes 30 February; moved by nothing, it makes 1 March of it.
+    plain = exp.EQ(this=call(form, value.copy(), text("0 days")), expression=value.copy())
+    year = call("SUBSTR", value.copy(), integer(1), integer(4))
+    return exp.And(this=plain, expression=exp.GT(this=year, expression=text("0000")))
 
 
 DIALECT = SQLite()
