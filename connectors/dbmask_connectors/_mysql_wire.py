@@ -52,12 +52,18 @@ class Stream:
     def payloads(self) -> Iterator[list[bytes]]:
         """Packets of rows, some at a time. Raises the driver's errors."""
         while not self.done:
-            more = self._raw._rfile.read1(_READ)
+            missing = self._missing()
+            # A long packet is read in one go: put together bit by bit, it would be copied as often.
+            more = self._raw._rfile.read(missing) if missing > _READ else self._raw._rfile.read1(_READ)
             if not more:
                 self.done = True
                 raise EOFError
             if found := self._split(self._rest + more if self._rest else more):
                 yield found
+
+    def _missing(self) -> int:
+        """How many bytes the packet lacks that has begun."""
+        return 4 + int.from_bytes(self._rest[:3], "little") - len(self._rest) if len(self._rest) >= 4 else 0
 
     def _split(self, data: bytes) -> list[bytes]:
         found: list[bytes] = []
