@@ -104,10 +104,12 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
     kept = 1.0 if parameters.on_invalid == "keep" else 0.05
     made = {}
     for role, column in found.items():
-        value_only, injective, total, unchanged = True, False, not raising, kept
+        value_only, injective, total, unchanged, folded = True, False, not raising, kept, False
         if role == "rc":
             beside = "birthDate" in found
             value_only = not beside
+            # Digits have neither case nor accents, and trailing spaces are taken off; imitated letters are another matter.
+            folded = parameters.on_invalid != "replace"
             # Under `on_invalid: null` all that is no number becomes one and the same.
             injective = engine.apart and (parameters.unique or not beside) and parameters.on_invalid != "null"
             total = total and not (parameters.unique and (beside or parameters.on_invalid == "replace"))
@@ -120,5 +122,6 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
             total=total,
             keyed=True,
             unchanged=unchanged,
+            folded=folded,
         )
     return made

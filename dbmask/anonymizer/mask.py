@@ -175,12 +175,13 @@ class AnonymizerBound:
             keyed=True,
             unchanged=max(p.unchanged for p in all_of),
             warnings=tuple(w for p in all_of for w in p.warnings),
+            folded=all(p.folded for p in all_of),
         )
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
         """Mask a batch. Raises MaskError."""
         given = {
-            role: _plain(values, column.type.padded)
+            role: _plain(values, column.type.padded or (role == "rc" and column.type.folded))
             for (role, column), values in zip(self.roles.items(), columns, strict=True)
         }
         try:
@@ -203,7 +204,7 @@ class AnonymizerBound:
 
 
 def _plain(values: list[Any], padded: bool) -> list[Any]:
-    """Values without char(n)'s padding; bytes, which SQLite's text columns may hold, as text."""
+    """Values as texts: SQLite's text columns may hold bytes. ``padded`` says that trailing spaces mean nothing."""
     if any(issubclass(kind, bytes | bytearray | memoryview) for kind in set(map(type, values))):
         values = [
             bytes(v).decode("utf-8", "surrogateescape") if isinstance(v, bytes | bytearray | memoryview) else v

@@ -50,7 +50,8 @@ class Promises:
     number of collisions. ``unchanged``: the largest share of rows that may stay equal; 0 where none may (but for
     nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key. ``budget``: the differential privacy
     (epsilon, delta) that each run spends on a row's value. ``permutes``: over a whole column the same values come out,
-    each as often, so that unique ones stay unique.
+    each as often, so that unique ones stay unique. ``folded``: values that the column's own, looser equality holds equal
+    get results that it holds equal.
     """
 
     type: ColumnType
@@ -63,6 +64,7 @@ class Promises:
     warnings: tuple[str, ...] = ()
     budget: tuple[float, float] | None = None
     permutes: bool = False
+    folded: bool = False
 
 
 class Bound(Protocol):

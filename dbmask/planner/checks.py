@@ -46,7 +46,8 @@ def check_keys(plan: TablePlan) -> Iterator[Problem]:
 
 
 def _folds(column: Column, unit: Unit) -> bool:
-    return column.type.folded and unit.promises(column.name).keyed
+    promises = unit.promises(column.name)
+    return column.type.folded and promises.keyed and not promises.folded
 
 
 def _injective(unit: Unit | None, column: str) -> bool:

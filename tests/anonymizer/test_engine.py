@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dbmask.anonymizer import Anonymizer
 from dbmask.errors import KeySourceError, MaskError, PolicyError
+from dbmask.keys import KeyRing, MasterKey
 from tests.anonymizer.oracle import Range, Rc
 
 KEY = bytes(range(32))
@@ -167,6 +168,29 @@ def test_a_good_number_beside_a_date_out_of_the_range_is_masked_under_replace() 
     assert made["flags"] == kept["flags"] == ["AA_RC_NOT_CHANGED", "AA_BD_NOT_CHANGED"]
 
 
+def test_what_is_remembered_of_dates_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbmask.anonymizer.births._MEMO", 10)
+    days = [dt.date(1971, 1, 1) + dt.timedelta(days=i) for i in range(30)]
+    masker = anonymizer()
+    made = masker.apply_columns({"birthDate": days}).columns["birthDate"]
+    assert made == masker.apply_columns({"birthDate": days}).columns["birthDate"] == [masker.date(d) for d in days]
+
+
+def test_replace_imitates_texts_that_are_no_dates() -> None:
+    made = one(anonymizer(on_invalid="replace"), birthDate="19.3.1971")["birthDate"]
+    assert [c.isdigit() for c in made] == [c.isdigit() for c in "19.3.1971"]
+    assert made != "19.3.1971"
+
+
+def test_public_names() -> None:
+    import dbmask.anonymizer as package
+
+    assert dir(package) == sorted(package.__all__)
+    assert all(getattr(package, name) for name in package.__all__)
+    with pytest.raises(AttributeError):
+        package.nothing  # noqa: B018 - the access is the test
+
+
 def test_unique_refuses_ranges_in_which_numbers_could_meet() -> None:
     anonymizer(unique=True)
     with pytest.raises(PolicyError, match="unique"):
@@ -207,6 +231,9 @@ def test_distinct_numbers_stay_distinct(numbers: set[str]) -> None:
 def test_keys() -> None:
     with pytest.raises(KeySourceError):
         anonymizer(key=b"short")
+    master = MasterKey(KEY)
+    assert one(anonymizer(key=master), rc="7103192745") == one(anonymizer(key=KeyRing(master)), rc="7103192745")
+    assert one(anonymizer(key=master), rc="7103192745") == one(rc="7103192745")
     text = "correct horse battery staple"
     assert one(anonymizer(key=text), rc="7103192745") == one(anonymizer(key=text.encode()), rc="7103192745")
 

@@ -101,6 +101,15 @@ def test_a_number_by_itself_can_be_a_key() -> None:
     assert not bind(targets=(COLUMNS[0],)).promises.injective
 
 
+def test_a_loose_collation_makes_no_difference_to_digits() -> None:
+    folded = [Column("rc", ColumnType(Kind.TEXT, "varchar(11)", length=11, folded=True))]
+    kept = bind(folded, rc="rc", on_invalid="keep")
+    assert kept.promises.folded
+    assert not bind(folded, rc="rc").promises.folded
+    [made] = kept.apply([["7103192745", "7103192745 "]])
+    assert made[0] == made[1] == "7009092794"
+
+
 def test_promises_of_the_whole_are_those_of_the_weakest() -> None:
     bound = bind(rc="rc", firstName="first", changeNames=False, on_invalid="error")
     assert (bound.each["rc"].unchanged, bound.each["first"].unchanged, bound.promises.unchanged) == (0.05, 1.0, 1.0)
