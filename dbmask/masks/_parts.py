@@ -57,7 +57,10 @@ def of_part(part: Bound, named: dict[str, list[Any]]) -> list[Any]:
 def sql_of_part(part: Bound, named: dict[str, exp.Expression], dialect: Dialect) -> exp.Expression | None:
     """A part's expression for columns' expressions by name."""
     made = part.sql([named[name].copy() for name in part.inputs], dialect)
-    return None if made is None else made[0]
+    if made is None:
+        return None
+    # Texts of several columns, and literals, meet in one character set and collation.
+    return dialect.plain(made[0]) if part.promises.type.is_text else made[0]
 
 
 @dataclass(frozen=True)

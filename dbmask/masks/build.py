@@ -18,7 +18,17 @@ from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
-__all__ = ["INNER_SCHEMA", "NAME_KEYS", "FileName", "InnerMask", "Spec", "build_mask", "example_keys", "inner_mask", "normalize"]
+__all__ = [
+    "INNER_SCHEMA",
+    "NAME_KEYS",
+    "FileName",
+    "InnerMask",
+    "Spec",
+    "build_mask",
+    "example_keys",
+    "inner_mask",
+    "normalize",
+]
 
 Spec = str | Mapping[str, Any]
 NAME_KEYS = ("mask", "strategy", "type")
