@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from dbmask.schema import ColumnType, Schema, Table, TableName
+from dbmask.schema import Column, ColumnType, Schema, Table, TableName
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -72,6 +72,12 @@ class TargetTable:
     dropped: tuple[str, ...] = ()
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     rows: bool = True
+
+    @property
+    def added(self) -> tuple[Column, ...]:
+        """Columns that masks add: they are written, and the source's table does not have them."""
+        known = {c.name for c in self.table.columns}
+        return tuple(Column(c, self.types[c]) for c in self.columns if c not in known and c in self.types)
 
     @property
     def name(self) -> TableName:

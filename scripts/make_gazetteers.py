@@ -1,4 +1,4 @@
-"""Write the gazetteers of ``dbmask/ner/data`` from mimesis' lists (MIT licence, see dbmask/ner/data/NOTICE).
+"""Write the lists of towns in ``dbmask/ner/data`` from mimesis' lists (MIT licence, see dbmask/ner/data/NOTICE).
 
 The files are part of the package and frozen: an upgrade of mimesis changes nothing until this script is run again.
 """
@@ -30,13 +30,10 @@ def write(name: str, words: Iterable[str]) -> None:
 
 
 def main() -> None:
-    """Write first names, last names and cities for each language."""
+    """Write the towns of each language."""
     sets = files("mimesis") / "datasets"
     for language in ("en", "fr", "cs"):
-        person = json.loads((sets / language / "person.json").read_text("utf-8"))
         address = json.loads((sets / language / "address.json").read_text("utf-8"))
-        write(f"first_{language}", flat(person["names"]))
-        write(f"last_{language}", flat(person["surnames"]))
         write(f"cities_{language}", flat(address["city"]))
 
 

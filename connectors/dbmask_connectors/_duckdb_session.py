@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError
 from dbmask.schema import Kind
 from dbmask.spi import Batch, Pads
+from dbmask_connectors._batches import BatchSize
 from dbmask_connectors._types_duckdb import column_type, is_lossless
 from dbmask_sql.keyref import key_names, resolve_keys
 
@@ -179,7 +180,9 @@ class DuckDBReader:
             sql = rendered(self._placed(cursor, query))
             wrapped = _Wrapped([row[1] for row in cursor.execute(f"DESCRIBE {sql}").fetchall()])
             cursor.execute(wrapped.around(sql))
-            while rows := cursor.fetchmany(batch_rows):
+            size = BatchSize(batch_rows)
+            while rows := cursor.fetchmany(size.rows):
+                size.saw(rows)
                 yield wrapped.columns([list(column) for column in zip(*rows, strict=True)])
 
     def _placed(self, cursor: DuckDBPyConnection, query: exp.Expression) -> exp.Expression:

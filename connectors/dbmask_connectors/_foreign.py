@@ -14,7 +14,7 @@ __all__ = ["full", "kept", "lost_rest", "missing_end", "require_distinct", "spec
 
 def kept(target: TargetTable) -> list[Column]:
     """The columns that the replica has."""
-    return [c for c in target.table.columns if c.name not in target.dropped]
+    return [*(c for c in target.table.columns if c.name not in target.dropped), *target.added]
 
 
 def translated_expression(sql: str, read: str, write: str) -> str | None:

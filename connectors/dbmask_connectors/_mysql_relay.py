@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Progress, TargetTable
-from dbmask_connectors._mysql_errors import translated
-from dbmask_connectors._mysql_load import Dest, load_sql, settled
+from dbmask_connectors._mysql_load import Dest, Loader, load_sql
 from dbmask_connectors._mysql_reader import MySQLReader, exact
-from dbmask_connectors._mysql_session import Session
-from dbmask_connectors._mysql_wire import Load, Stream
+from dbmask_connectors._mysql_session import Session, quoted
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["line_query", "stream_rows"]
+__all__ = ["is_kept", "line_query", "stream_rows"]
 
 _FORM = r"FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
 
@@ -39,63 +37,59 @@ def stream_rows(
     Raises ConnectorError.
     """
     made = exact(reader.session, reader.prepared(query))
-    raw = [_is_kept(p, d, table) for p, d in zip(made.expressions, dests, strict=True)]
+    raw = [is_kept(p, d, table) for p, d in zip(made.expressions, dests, strict=True)]
     select = line_query(made, dests, raw).sql(dialect="mysql")
     where = str(table.name)
-    with reader.session.streaming(select, f"{where}: reading") as stream:
-        with translated(f"{where}: writing"):
-            load = session.load(load_sql(table.name.name, dests, raw, _FORM))
-        sent, whole = _pumped(stream, load, where, progress)
-    if not whole:
-        with translated(where):
-            load.finish()
-        session.run(f"TRUNCATE TABLE `{table.name.name.replace('`', '``')}`")
-        return None
-    return settled(session, load, sent, where)
-
-
-def _pumped(stream: Stream, load: Load, where: str, progress: Progress) -> tuple[int, bool]:
+    loader = Loader(session, load_sql(table.name.name, dests, raw, _FORM), f"{where}: writing")
     sent = 0
-    for count, lines in stream.lines():
-        if lines is None:
-            return sent, False
-        with translated(f"{where}: writing"):
-            load.write(lines)
-        sent += count
-        progress(count)
-    return sent, True
+    with reader.session.streaming(select, f"{where}: reading") as stream:
+        for count, lines in stream.lines():
+            if lines is None:
+                break
+            loader.write(lines, count)
+            sent += count
+            progress(count)
+        else:
+            return loader.finish()
+    loader.give_up()
+    session.run(f"TRUNCATE TABLE {quoted(table.name.name)}")
+    progress(-sent)
+    return None
 
 
-def _is_kept(projection: exp.Expression, dest: Dest, table: TargetTable) -> bool:
+def is_kept(projection: exp.Expression, dest: Dest, table: TargetTable) -> bool:
     """Whether a column is written to itself, so that its bytes are what its type makes of them."""
     from sqlglot import exp
 
     value = projection.unalias()
-    if not isinstance(value, exp.Column) or value.name != dest.name:
+    if not isinstance(value, exp.Column) or value.name != dest.name or not dest.in_bytes:
         return False
     own = table.table.column(dest.name)
     made = table.types.get(dest.name)
-    unchanged = own is not None and (made is None or (made.kind, made.sql) == (own.type.kind, own.type.sql))
-    return unchanged and (dest.is_bytes or bool(dest.charset))
+    return own is not None and (made is None or (made.kind, made.sql) == (own.type.kind, own.type.sql))
 
 
-def line_query(query: exp.Expression, dests: Sequence[Dest], raw: Sequence[bool]) -> exp.Expression:
-    """The query with its columns as one, a line for LOAD DATA."""
+def line_query(query: exp.Expression, dests: Sequence[Dest], raw: Sequence[bool]) -> exp.Select:
+    """The query with its columns as one, a line for LOAD DATA; ``raw`` tells which are kept."""
     from sqlglot import exp
-
-    def binary(value: exp.Expression) -> exp.Expression:
-        return exp.Cast(this=value, to=exp.DataType.build("BINARY", dialect="mysql"))
-
-    def utf8(value: exp.Expression) -> exp.Expression:
-        return exp.Cast(this=value, to=exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4")))
 
     if not isinstance(query, exp.Select):
         raise ConnectorError("only a SELECT can be copied")
     parts: list[exp.Expression] = []
     for projection, dest, as_is in zip(query.expressions, dests, raw, strict=True):
-        value = projection.unalias().copy()
-        as_bytes = as_is or (dest.is_bytes and dest.data_type != "bit")
-        field = exp.Anonymous(this="QUOTE", expressions=[binary(value if as_bytes else utf8(value))])
+        field = _field(projection.unalias().copy(), dest, as_is)
         parts += [exp.Literal.string(","), field] if parts else [field]
     line = exp.Anonymous(this="CONCAT", expressions=[*parts, exp.Literal.string("\n")])
     return query.select(exp.alias_(line, "dbmask_line"), append=False)
+
+
+def _field(value: exp.Expression, dest: Dest, as_is: bool) -> exp.Expression:
+    from sqlglot import exp
+
+    if as_is and dest.is_plain:
+        return exp.Anonymous(this="IFNULL", expressions=[value, exp.Literal.string("NULL")])
+    if not (as_is or (dest.is_bytes and dest.data_type != "bit")):
+        utf8 = exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
+        value = exp.Cast(this=value, to=utf8)
+    binary = exp.Cast(this=value, to=exp.DataType.build("BINARY", dialect="mysql"))
+    return exp.Anonymous(this="QUOTE", expressions=[binary])

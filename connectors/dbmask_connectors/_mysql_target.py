@@ -11,16 +11,20 @@ from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, Target
 from dbmask_connectors import _mysql_swap as swap
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built, broken_rows
+from dbmask_connectors._mysql_insert import WORTH_ROWS, Inserter, all_kept
 from dbmask_connectors._mysql_load import MySQLSink, destinations
 from dbmask_connectors._mysql_reader import MySQLReader
 from dbmask_connectors._mysql_relay import stream_rows
 from dbmask_connectors._mysql_session import Session, quoted
-from dbmask_connectors._mysql_source import MAX_IDENTIFIER, MySQLSource, exists, identity_of
+from dbmask_connectors._mysql_source import MAX_IDENTIFIER, MySQLSource, Snapshot, exists, identity_of, server_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = ["MySQLTarget"]
+
+_PATIENCE = 2
+"""So many copies that were not the snapshot's, and the source counts as busy: rows are streamed from then on."""
 
 
 class MySQLTarget:
@@ -31,6 +35,8 @@ class MySQLTarget:
         self._session: Session | None = None
         self._name = ""
         self._built: Built | None = None
+        self._server: str | None = None
+        self._refused = 0
 
     @property
     def session(self) -> Session:
@@ -85,13 +91,28 @@ class MySQLTarget:
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """Copy rows as lines that are never parsed; None where a row is too long for that, or the source is another kind."""
+        """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that."""
         if not isinstance(source, MySQLSource) or not isinstance(reader, MySQLReader):
             return None
         if source.identity() == self.identity():
             raise UsageError(f"source and target are one database: {self.address}")
         session = self._open.session
-        return stream_rows(reader, session, table, destinations(session, self._name, table), query, progress)
+        dests = destinations(session, self._name, table)
+        if isinstance(reader, Snapshot) and self._may_insert(source, table) and all_kept(table, query):
+            inserter = Inserter(reader, session, self._name, lambda: Session(self.address))
+            copied = inserter.copy(table, progress)
+            if copied is not None:
+                return copied
+            self._refused += 1
+        return stream_rows(reader, session, table, dests, query, progress)
+
+    def _may_insert(self, source: MySQLSource, table: TargetTable) -> bool:
+        """Whether a table is large enough, the source on this server, and not so busy that it was of no use before."""
+        if (table.table.rows or 0) < WORTH_ROWS or self._refused >= _PATIENCE:
+            return False
+        if self._server is None:
+            self._server = server_of(self.session)
+        return source.server() == self._server
 
     @contextlib.contextmanager
     def sink(self, table: TargetTable) -> Iterator[MySQLSink]:
@@ -143,7 +164,9 @@ class MySQLTarget:
         """Drop what was built; what runs on the server ends. A server that is gone keeps it for the next run to clear."""
         if self._name:
             with contextlib.suppress(ConnectorError):
-                swap.drop(self._afresh(), self._name)
+                session = self._afresh()
+                session.run("SET SESSION lock_wait_timeout = 600")  # what was being written is undone first
+                swap.drop(session, self._name)
         self._name, self._built = "", None
 
     def close(self) -> None:

@@ -11,14 +11,17 @@ from dbmask.errors import ConnectorError
 __all__ = ["connected", "translated"]
 
 _KINDS = {
+    "0A": "the server has no such feature or extension",
     "08": "the connection was lost",
     "22": "a value does not fit its column",
     "23": "a constraint does not hold",
     "25": "the transaction's state does not allow it",
     "28": "the login was refused",
+    "2B": "something else depends on it",
     "3D": "there is no such database",
     "40": "the transaction was rolled back",
     "42": "the statement is not valid here",
+    "54": "it is beyond a limit of the server",
     "53": "the server is out of a resource",
     "55": "an object is locked or in use",
     "57": "the server cancelled the statement or shut down",
@@ -39,9 +42,15 @@ _EXACT = {
 
 
 def _describe(error: Any) -> str:
+    import psycopg
+
     state = error.sqlstate
     if not state:
-        return "the connection was lost or refused"
+        if isinstance(error, psycopg.DataError):
+            return "a value cannot be written or read (a text with a NUL character, a number out of range)"
+        if isinstance(error, psycopg.OperationalError):
+            return "the connection was lost or refused"
+        return f"the driver refused it ({type(error).__name__})"
     what = _EXACT.get(state) or _KINDS.get(state[:2], "the server reported an error")
     diag = error.diag
     names = [

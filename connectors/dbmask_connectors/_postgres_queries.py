@@ -130,7 +130,7 @@ FROM pg_partitioned_table p
 
 BOUNDS = """
 SELECT c.oid, pg_get_partition_constraintdef(c.oid) AS sql
-FROM pg_class c WHERE c.relispartition AND c.relkind = 'r' AND pg_get_partition_constraintdef(c.oid) IS NOT NULL
+FROM pg_class c WHERE c.relispartition AND c.relkind IN ('r', 'p') AND pg_get_partition_constraintdef(c.oid) IS NOT NULL
 """
 
 VIEW_READS = """

@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import Schema, TableName
 from dbmask.spi import Capabilities, Structure, TargetTable
 from dbmask_connectors._postgres_catalog import read_schema
 from dbmask_connectors._postgres_errors import translated
-from dbmask_connectors._postgres_session import Address, PostgresReader, connect
+from dbmask_connectors._postgres_reader import PostgresReader
+from dbmask_connectors._postgres_session import Address, connect
 from dbmask_connectors._postgres_structure import read_structure
+
+if TYPE_CHECKING:
+    import psycopg
 
 __all__ = ["PostgresSource", "identity_of"]
 
 
-def identity_of(connection: object) -> str:
+def identity_of(connection: psycopg.Connection[Any]) -> str:
     """The cluster's system identifier and the database's oid: the same whatever host name led here."""
-    row = connection.execute(  # type: ignore[attr-defined]
-        "SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' || oid FROM pg_database WHERE datname = current_database()"
+    row = connection.execute(
+        "SELECT system_identifier::text || '/' || oid FROM pg_control_system(), pg_database WHERE datname = current_database()"
     ).fetchone()
-    return f"postgresql:{row[0]}"
+    return f"postgresql:{row[0]}" if row else ""
 
 
 class PostgresSource:
@@ -32,19 +37,21 @@ class PostgresSource:
         self.connection = connect(address)
         with translated(str(address)):
             row = self.connection.execute(
-                "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int / 10000"
+                "SELECT pg_is_in_recovery(), has_database_privilege(current_database(), 'TEMP'), "
+                "current_setting('server_version_num')::int / 10000"
             ).fetchone()
-        self.standby, self.version = (bool(row[0]), int(row[1])) if row else (False, 0)
+        facts: tuple[bool, bool, int] = row or (False, True, 0)
+        self._standby, self._temporary, self.version = facts
 
     @property
     def capabilities(self) -> Capabilities:
-        """A standby takes no temporary tables: keyed masks run in Python there."""
-        why = (
-            "a standby has no temporary tables, so keys cannot reach the session without a trace"
-            if self.standby
-            else ""
-        )
-        return Capabilities("postgres", keys_in_session=not self.standby, keyed_why_not=why)
+        """What this database can do: keyed masks run in Python where no temporary table can be made."""
+        why = ""
+        if self._standby:
+            why = "a standby has no temporary tables, so keys cannot reach the session without a trace"
+        elif not self._temporary:
+            why = "this user may make no temporary tables here (GRANT TEMPORARY ON DATABASE), and keys travel in one"
+        return Capabilities("postgres", keys_in_session=not why, keyed_why_not=why)
 
     def identity(self) -> str:
         """System identifier and database."""
@@ -93,7 +100,7 @@ class PostgresSource:
     @contextmanager
     def snapshot(self) -> Iterator[PostgresReader]:
         """A REPEATABLE READ transaction on a connection of its own."""
-        with contextlib.closing(connect(self.address, faithful=True)) as connection:
+        with contextlib.closing(connect(self.address)) as connection:
             reader = PostgresReader(connection, str(self.address))
             try:
                 yield reader

@@ -16,7 +16,8 @@ from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_keys import check_foreign_keys
-from dbmask_connectors._postgres_session import Address, PostgresReader, connect
+from dbmask_connectors._postgres_reader import PostgresReader
+from dbmask_connectors._postgres_session import Address, connect
 from dbmask_connectors._postgres_source import identity_of
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class PostgresTarget:
         """COPY to COPY, binary, blocks unparsed; only from PostgreSQL."""
         if not isinstance(reader, PostgresReader):
             return None
+        reader.require_idle()
         with translated(f"{self.address}: {table.name}"):
             return relay(reader.connection, self.built, table, query, progress)
 
@@ -134,7 +136,7 @@ class PostgresTarget:
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         """A snapshot of what was built."""
-        with contextlib.closing(connect(self.address, self._name or None, faithful=True)) as connection:
+        with contextlib.closing(connect(self.address, self._name or None)) as connection:
             reader = PostgresReader(connection, str(self.address))
             try:
                 yield reader

@@ -91,9 +91,9 @@ class _Foreign:
                 self.lost.append(f"the default of {where}: in another database's words")
         elif _numbered(column):
             self.lost.append(f"the numbering of {where}: SQLite numbers an integer primary key only")
-        if target.rows and column.name not in target.columns:
+        if target.rows and column.generated is None and column.name not in target.columns:
             # A trigger of the source filled it; nothing does here.
-            self.lost.append(f"the values of {target.name}.{quoted(column.name)}: a trigger made them")
+            self.lost.append(f"the values of {where}: a trigger made them")
             return text
         return text if column.nullable else f"{text} NOT NULL"
 

@@ -31,6 +31,7 @@ def own_structure(db: sqlite3.Connection, schema: Schema, tables: Sequence[Targe
     pre = [_setting(db, name) for name in _SETTINGS]
     for name, target in wanted.items():
         pre.append(cut_table(texts["table", name], target, set(wanted), declared, left_out))
+        pre += [f"ALTER TABLE {quoted(name)} ADD COLUMN {quoted(c.name)} {declared(c.type)}" for c in target.added]
     early: list[tuple[str, str, str]] = []
     late: list[tuple[str, str, str]] = []
     views = {name for kind, name, _table, _sql in statements if kind == "view"}

@@ -71,8 +71,8 @@ def check_columns(
 ) -> None:
     """Raise BindError for every column whose type or length does not fit."""
     wrong = [w for role, column in found.items() for w in _misfits(parameters, role, column)]
-    if columns.targets and {c.name for c in columns.targets} - {c.name for c in (*found.values(), *added.values())}:
-        wrong.append("the anonymizer stands at table level: write `anonymizer:` beside `columns:`")
+    if columns.targets and list(columns.targets) != list(found.values()):
+        wrong.append("it names columns, so it stands at table level: write `anonymizer:` beside `columns:`")
     if wrong:
         raise BindError("; ".join(wrong))
 
@@ -105,20 +105,14 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
     made = {}
     for role, column in found.items():
         value_only, injective, total, unchanged = True, False, not raising, kept
-        warnings: tuple[str, ...] = ()
         if role == "rc":
             beside = "birthDate" in found
             value_only = not beside
-            injective = engine.apart and (parameters.unique or not beside)
+            # Under `on_invalid: null` all that is no number becomes one and the same.
+            injective = engine.apart and (parameters.unique or not beside) and parameters.on_invalid != "null"
             total = total and not (parameters.unique and beside)
-        elif role != "birthDate":
-            longest = engine.longest_name
-            if not parameters.changeNames:
-                unchanged, injective = 1.0, True
-            elif column.type.length is not None and longest > column.type.length:
-                warnings = (
-                    f"names of the lookup have up to {longest} characters, the column {column.type.length}: longer ones are cut",
-                )
+        elif role != "birthDate" and not parameters.changeNames:
+            unchanged, injective = 1.0, True
         made[role] = Promises(
             type=column.type,
             value_only=value_only,
@@ -126,6 +120,5 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
             total=total,
             keyed=True,
             unchanged=unchanged,
-            warnings=warnings,
         )
     return made

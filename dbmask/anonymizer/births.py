@@ -35,7 +35,8 @@ class Births:
         self._last = last
         self._on_invalid = on_invalid
         self._key = key
-        self._memo: dict[Any, tuple[int, Any]] = {}
+        self._days_of: dict[Any, int] = {}
+        self._made_of: dict[Any, Any] = {}
         self._image = days.image.tolist()
 
     def run(self, values: Sequence[Any]) -> tuple[npt.NDArray[np.int32], list[Any]]:
@@ -46,15 +47,14 @@ class Births:
         if any(issubclass(kind, dt.datetime) for kind in set(map(type, values))):
             # Equal times in different zones are equal keys: timestamps are not looked up.
             found = [self._one(v) for v in values]
-        else:
-            memo = self._memo
-            if len(memo) > _MEMO:
-                memo.clear()
-            for value in set(values).difference(memo):
-                memo[value] = self._one(value)
-            found = [memo[v] for v in values]
-        days = np.fromiter((d for d, _ in found), np.int32, len(found))
-        return days, [v for _, v in found]
+            return np.fromiter((d for d, _ in found), np.int32, len(found)), [v for _, v in found]
+        days, made = self._days_of, self._made_of
+        if len(days) > _MEMO:
+            days.clear()
+            made.clear()
+        for value in set(values).difference(days):
+            days[value], made[value] = self._one(value)
+        return np.fromiter(map(days.__getitem__, values), np.int32, len(values)), list(map(made.__getitem__, values))
 
     def _one(self, value: Any) -> tuple[int, Any]:
         if value is None or value == "":

@@ -59,7 +59,6 @@ class Engine:
         self.parameters = parameters
         self._key = key
         self._imitation = key.sub("imitation")
-        self.longest_name = max(map(len, (dictionary or {}).values()), default=0)
         self._names: dict[str, Names] = {}
         if dictionary is not None:
             for role in ("firstName", "lastName"):
@@ -117,7 +116,8 @@ class Engine:
                 self.require_names()
             return list(values)
         failed, made = self._names[what].run(values, what)
-        flags[np.array(failed, np.bool_)] |= np.uint8(flag)
+        if failed:
+            flags[np.array(failed, np.bool_)] |= np.uint8(flag)
         return made
 
     def _rc(self, values: Sequence[Any], days: Days | None, flags: npt.NDArray[np.uint8]) -> list[Any]:

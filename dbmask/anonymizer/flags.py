@@ -99,9 +99,7 @@ def entry_problems(entries: Sequence[ScoringEntry]) -> list[Problem]:
     """Entries whose key is no flag."""
     known = [*Flag.__members__, *_ALSO]
     return [
-        Problem("", f"scorer: there is no flag {e.key!r}", nearest(e.key, known))
-        for e in entries
-        if e.flag is None
+        Problem("", f"scorer: there is no flag {e.key!r}", nearest(e.key, known)) for e in entries if e.flag is None
     ]
 
 

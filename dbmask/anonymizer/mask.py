@@ -15,26 +15,28 @@ from dbmask.anonymizer.parameters import ROLES, Parameters
 from dbmask.errors import BindError, DbmaskError, MaskError, PolicyError
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
-from dbmask.schema import Column
+from dbmask.schema import Column, ColumnType, Kind
 
 __all__ = ["AnonymizerMask"]
 
-_SHOWN = {"rc": "v", "birthDayMin": "1901-01-01", "birthDayMax": "2008-04-23", "changeNames": False}
+_SHOWN = {"birthDayMin": "1901-01-01", "birthDayMax": "2008-04-23"}
+_DATE = ColumnType(Kind.DATE, "date")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnonymizerMask(Mask):
     """Birth date, birth number, first and last name of the same row, masked together: they still agree, and so do era, sex and form.
 
-    ``rc``, ``birthDate``, ``firstName``, ``lastName``, ``scoreColumn`` and ``explanationColumn`` name columns. In a policy it
-    stands at table level, as ``anonymizer:``.
+    ``rc``, ``birthDate``, ``firstName``, ``lastName``, ``scoreColumn`` and ``explanationColumn`` name columns: so it stands at
+    table level in a policy, as ``anonymizer:``. Among ``columns:`` it names none, and a text column holds birth
+    numbers, a date column birth dates.
     """
 
     name: ClassVar[str] = "anonymizer"
     cases: ClassVar[tuple[Case, ...]] = (
-        Case("710319/2745", "710319/2745", _SHOWN),
-        Case("7103192745", "7103192745", {**_SHOWN, "on_invalid": "keep"}),
-        Case("400315913", "400315913", _SHOWN),
+        Case("710319/2745", "700909/2794", _SHOWN),
+        Case("400315913", "380727913", _SHOWN),
+        Case(dt.date(1971, 3, 19), dt.date(1970, 9, 9), _SHOWN, type=_DATE),
         Case("7113011234", "7113011234", {**_SHOWN, "on_invalid": "keep"}),
         Case("7113011234", None, {**_SHOWN, "on_invalid": "null"}),
         Case(None, None, _SHOWN),
@@ -65,8 +67,6 @@ class AnonymizerMask(Mask):
     def __post_init__(self) -> None:
         wrong = [str(p) for p in self.parameters.problems()]
         named = [self.bound_columns[r] for r in ROLES if r in self.bound_columns] + list(self.added)
-        if not self.bound_columns:
-            wrong.append(f"name at least one column: {', '.join(ROLES)}")
         wrong += [f"{n} is named twice" for n in dict.fromkeys(named) if named.count(n) > 1]
         if self.scorer is None and self.added:
             wrong.append("scoreColumn and explanationColumn need a scorer")
@@ -109,6 +109,8 @@ class AnonymizerMask(Mask):
         from dbmask.anonymizer.api import DOMAIN, make_engine
 
         found = {role: columns.other(name, role) for role, name in self.bound_columns.items()}
+        if not found:
+            found = _alone(columns)
         scorer = None if self.scorer is None else Scorer(self.scorer)
         added = added_columns(scorer, self.scoreColumn, self.explanationColumn, columns)
         check_columns(self.parameters, found, added, columns)
@@ -131,6 +133,13 @@ class AnonymizerMask(Mask):
             added={kind: c.name for kind, c in added.items()},
             label=columns.table,
         )
+
+
+def _alone(columns: Columns) -> dict[str, Column]:
+    """The mask's own column, by what it can hold. Raises BindError where it stands on none."""
+    if len(columns.targets) != 1:
+        raise BindError(f"the anonymizer names no column: give at least one of {', '.join(ROLES)}")
+    return {"birthDate" if columns.target.type.is_temporal else "rc": columns.target}
 
 
 @dataclass(frozen=True)

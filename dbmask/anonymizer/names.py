@@ -18,6 +18,7 @@ __all__ = ["APOSTROPHES", "Names", "dictionary_key", "recase", "tokens"]
 
 APOSTROPHES = "'’"
 _MEMO = 1 << 17
+_STEPS = 1_000
 
 
 def dictionary_key(name: str) -> str:
@@ -62,7 +63,8 @@ class Names:
     """Replaces names by a dictionary of upper-case keys and values.
 
     ``on_invalid`` says what becomes of values with an unknown token: keep, replace (known tokens are replaced, unknown
-    ones imitated), null or error (MaskError). Names are cut after ``limit`` characters.
+    ones imitated), null or error (MaskError). Values have at most ``limit`` characters: names that fit are taken, and what
+    is still too long is cut.
     """
 
     def __init__(
@@ -72,17 +74,21 @@ class Names:
         self._on_invalid = on_invalid
         self._key = key
         self._limit = limit
-        self._memo: dict[Any, tuple[bool, Any]] = {}
+        self._made_of: dict[Any, Any] = {}
+        self._failed: set[Any] = set()
 
     def run(self, values: Sequence[Any], what: str) -> tuple[list[bool], list[Any]]:
-        """For each value whether it could not be transformed, and the masked value. Raises MaskError."""
-        memo = self._memo
-        if len(memo) > _MEMO:
-            memo.clear()
-        for value in set(values).difference(memo):
-            memo[value] = self._one(value, what)
-        found = [memo[v] for v in values]
-        return [failed for failed, _ in found], [v for _, v in found]
+        """For each value whether it could not be transformed (empty where all could), and the masked value. Raises MaskError."""
+        made = self._made_of
+        if len(made) > _MEMO:
+            made.clear()
+            self._failed.clear()
+        for value in set(values).difference(made):
+            failed, made[value] = self._one(value, what)
+            if failed:
+                self._failed.add(value)
+        failures = self._failed
+        return [v in failures for v in values] if failures else [], list(map(made.__getitem__, values))
 
     def _one(self, value: Any, what: str) -> tuple[bool, Any]:
         if value is None or value == "":
@@ -90,19 +96,33 @@ class Names:
         if not isinstance(value, str):
             raise MaskError(f"anonymizer: {what} must be text, and a value is {type(value).__name__}")
         runs = tokens(unicodedata.normalize("NFC", value))
-        found = [self._dictionary.get(dictionary_key(run)) if word else None for word, run in runs]
+        found = [self._replacement(dictionary_key(run)) if word else None for word, run in runs]
         known = [name is not None for (word, _), name in zip(runs, found, strict=True) if word]
         if known and all(known):
-            return False, self._made(runs, found)
+            return False, self._joined(runs, found)
         if self._on_invalid == "replace":
-            return True, self._made(runs, found)
+            return True, self._joined(runs, found)
         if self._on_invalid == "error":
             raise MaskError(
                 f"anonymizer: {what} holds a name that the dictionary does not know, and `on_invalid` is error"
             )
         return True, None if self._on_invalid == "null" else value
 
-    def _made(self, runs: list[tuple[bool, str]], found: Sequence[str | None]) -> str:
+    def _replacement(self, name: str) -> str | None:
+        """The name's replacement, or the first that fits on the way from one name to the next.
+
+        Where the dictionary is a bijection, so is what is made of it for names of at most ``limit`` characters.
+        """
+        made = self._dictionary.get(name)
+        if self._limit is None or made is None:
+            return made
+        for _ in range(_STEPS):
+            if len(made) <= self._limit and made != name:
+                return made
+            made = self._dictionary.get(made, made)
+        return made
+
+    def _joined(self, runs: list[tuple[bool, str]], found: Sequence[str | None]) -> str:
         made = []
         for (word, run), name in zip(runs, found, strict=True):
             if not word:

@@ -162,7 +162,9 @@ class _Run:
             return header.index(name)
         what = "no column" if name not in header else "more than one column"
         hint = nearest(name, list(header))
-        raise UsageError(f"{self.name}:1: has {what} {name!r}, which the step binds as {role}" + (f" ({hint})" if hint else ""))
+        raise UsageError(
+            f"{self.name}:1: has {what} {name!r}, which the step binds as {role}" + (f" ({hint})" if hint else "")
+        )
 
     def _written(self, header: list[str]) -> tuple[list[str], int | None, int | None]:
         """The output's header, and where score and explanation go."""

@@ -78,7 +78,9 @@ def _parse(data: bytes, path: str) -> _Element:
         stack.append(element)
 
     def doctype(*_: Any) -> None:
-        problems.append(Problem(f"{path}:{parser.CurrentLineNumber}", "a document type is not allowed", "remove <!DOCTYPE ...>"))
+        problems.append(
+            Problem(f"{path}:{parser.CurrentLineNumber}", "a document type is not allowed", "remove <!DOCTYPE ...>")
+        )
         raise PolicyError(problems)
 
     def text(value: str) -> None:
@@ -178,7 +180,9 @@ class _Reading:
     def _children(self, at: _Element, name: str) -> list[_Element]:
         for child in at.children:
             if child.name != name:
-                self._fail(child, f"<{child.name}> does not belong into <{at.name}>", f"there is: <{name}>" if name else "")
+                self._fail(
+                    child, f"<{child.name}> does not belong into <{at.name}>", f"there is: <{name}>" if name else ""
+                )
         return [c for c in at.children if c.name == name]
 
     def _one(self, at: _Element, name: str, required: bool = True) -> _Element | None:

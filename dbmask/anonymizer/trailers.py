@@ -58,8 +58,8 @@ def last_digit_only() -> Trailers:
     t = np.arange(10_000)
     high, last = t // 10, t % 10
     right = (high[None, :] - np.arange(11)[:, None]) % 11 % 10
-    table = high * 10 + (last + right[None, :, :] - right[:, None, :]) % 10
-    return table.astype(np.int16)
+    made: Trailers = (high * 10 + (last + right[None, :, :] - right[:, None, :]) % 10).astype(np.int16)
+    return made
 
 
 def difference(remainder: int | npt.NDArray[np.int64], trailer: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from dbmask.keys import KeyRing, MasterKey, new_key
 
 __all__ = ["command"]
 
-_SHOWN = ("first_name", "last_name", "email", "phone", "card", "born", "city", "note")
+_SHOWN = ("id", "first_name", "last_name", "email", "phone", "card", "born", "city", "note")
 
 
 @click.command("demo")
@@ -41,10 +41,12 @@ def command(folder: str) -> None:
     done = clone(
         loaded, f"sqlite:///{source}", f"sqlite:///{target}", certificate=place / "certificate.json", keys=_keys(place)
     )
-    masks = {
-        c.column.name: (c.mask, c.runs_in.value) for t in done.plan if t.name.name == "customer" for c in t.columns
-    }
-    _show(_rows(source), _rows(target), masks)
+    customer = next(t for t in done.plan if t.name.name == "customer")
+    masks = {c.column.name: (c.mask, c.runs_in.value) for c in customer.columns}
+    before = _rows(source, None)
+    ids = next(u.bound for u in customer.units if u.bound.outputs == ("id",))
+    after = _rows(target, ids.apply([[row["id"] for row in before]])[0])
+    _show(before, after, masks)
     rows, checks = sum(done.rows.values()), len(done.certificate.checks)
     click.echo(f"{len(done.rows)} tables, {rows:,} rows, {checks} checks passed: {place / 'certificate.json'}")
     click.echo(f"before: {source}   after: {target}   how: {policy}")
@@ -61,13 +63,15 @@ def _keys(place: Path) -> KeyRing:
     return KeyRing(MasterKey.load(f"file:{file}"))
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """One customer of each language, in the order of a column that no mask touches."""
+def _rows(path: Path, ids: list[int] | None) -> list[dict[str, Any]]:
+    """The customers with these ids, in this order; without ids the first of each language."""
     columns = ", ".join(_SHOWN)
-    query = f"SELECT {columns} FROM customer WHERE rowid IN (SELECT min(rowid) FROM customer GROUP BY language) ORDER BY language"  # noqa: S608 - fixed names
+    first = f"SELECT {columns} FROM customer WHERE id IN (SELECT min(id) FROM customer GROUP BY language) ORDER BY id"  # noqa: S608 - fixed names
+    one = f"SELECT {columns} FROM customer WHERE id = ?"  # noqa: S608 - fixed names
     with closing(sqlite3.connect(path)) as db:
         db.row_factory = sqlite3.Row
-        return [dict(row) for row in db.execute(query)]
+        found = db.execute(first).fetchall() if ids is None else [db.execute(one, (i,)).fetchone() for i in ids]
+    return [dict(row) for row in found]
 
 
 def _show(before: list[dict[str, Any]], after: list[dict[str, Any]], masks: dict[str, tuple[str, str]]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dbmask import __version__
-from dbmask.planner import Plan
+from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
 
 __all__ = ["Certificate", "Check", "describe", "write_certificate"]
@@ -57,8 +57,13 @@ class Certificate:
         return {"dbmask": self.version, "passed": self.passed, **asdict(self)}
 
 
-def describe(plan: Plan, rows: Mapping[Any, int], seconds: Mapping[Any, float]) -> list[dict[str, Any]]:
-    """The certificate's tables: mode, rows, and per column its mask and where it ran."""
+def describe(
+    plan: Plan,
+    rows: Mapping[Any, int],
+    seconds: Mapping[Any, float],
+    found: Mapping[Any, Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """The certificate's tables: mode, rows, and per column its mask, where it ran and, in texts, what it ``found``."""
     return [
         {
             "table": str(t.name),
@@ -66,13 +71,24 @@ def describe(plan: Plan, rows: Mapping[Any, int], seconds: Mapping[Any, float]) 
             "rows": rows.get(t.name, 0),
             "seconds": round(seconds.get(t.name, 0.0), 3),
             "columns": [
-                {"column": c.column.name, "mask": c.mask, "runs_in": c.runs_in.value, "keyed": c.keyed}
+                {
+                    "column": c.column.name,
+                    "mask": c.mask,
+                    "runs_in": c.runs_in.value,
+                    "keyed": c.keyed,
+                    **_found(found, t, c.column.name),
+                }
                 for c in t.columns
             ],
         }
         for t in plan
         if t.mode is not TableMode.SKIP
     ]
+
+
+def _found(found: Mapping[Any, Mapping[str, Any]] | None, table: TablePlan, column: str) -> dict[str, Any]:
+    report = (found or {}).get(table.name, {}).get(column)
+    return {} if report is None else {"found": report}
 
 
 def policy_facts(policy: Policy) -> dict[str, str]:

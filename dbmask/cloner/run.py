@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
@@ -51,6 +52,7 @@ class _Run:
     seconds: dict[TableName, float] = field(default_factory=dict)
     checks: list[cert.Check] = field(default_factory=list)
     not_looked_at: list[str] = field(default_factory=list)
+    found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
 
 
 def clone(
@@ -87,7 +89,7 @@ def clone(
             target=made.identity(),
             snapshot=snapshot,
             key_fingerprint=ring.fingerprint(),
-            tables=cert.describe(plan, run.rows, run.seconds),
+            tables=cert.describe(plan, run.rows, run.seconds, run.found),
             checks=run.checks,
             not_looked_at=run.not_looked_at,
             left_out=left_out,
@@ -166,6 +168,10 @@ def _copy_table(run: _Run, reader: Reader, plan: TablePlan, one: Reading, table:
         relayed = run.target.relay(run.source, reader, table, one.query, run.show.advance)
         if relayed is not None:
             return relayed
+    # Masks of texts say what they found; what a plan tried on samples does not count.
+    reports = {unit.bound.outputs[0]: unit.bound.report for unit in plan.units if hasattr(unit.bound, "report")}
+    for report in reports.values():
+        report.clear()
     rows = 0
     with run.target.sink(table) as sink:
         for batch in masked_batches(reader, one):
@@ -173,6 +179,7 @@ def _copy_table(run: _Run, reader: Reader, plan: TablePlan, one: Reading, table:
             count = len(batch[0]) if batch else 0
             rows += count
             run.show.advance(count)
+    run.found[plan.name] = {column: report.as_dict() for column, report in reports.items()}
     return rows
 
 

@@ -14,7 +14,7 @@ from dbmask.masks._rows import RowBound
 from dbmask.masks.base import Bound, Columns, KeyedMask, Promises
 from dbmask.masks.build import FileName
 from dbmask.schema import Column, Kind
-from dbmask_sql.canonical import canonical_text
+from dbmask_sql.canonical import canonical_text, utf8_bytes
 from dbmask_sql.casing import lower
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Part:
         def masked(value: str, gender: str | None) -> str:
             folded = lower(value)
             text = stem(folded) if self.table.czech else folded
-            word = int(self.key.prf(text.encode("utf-8", "surrogatepass")).hex()[:_WORD], 16)
+            word = int(self.key.prf(utf8_bytes(text)).hex()[:_WORD], 16)
             return cased(value, folded, books[gender].choose(folded, word))
 
         return masked

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import DbmaskError, MaskError
+from dbmask.masks._constants import constant_sql
 from dbmask.masks.base import Columns, Promises, ValueMask
 from dbmask.schema import Column, Kind
 from dbmask_sql.canonical import canonical_text
@@ -126,7 +127,8 @@ class RowBound:
             return None
         ifs = []
         if self.on_null is not None:
-            ifs.append(exp.If(this=exp.Is(this=given.copy(), expression=exp.Null()), true=text(self.on_null)))
+            null = exp.Is(this=given.copy(), expression=exp.Null())
+            ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
         if self.column.type.kind is Kind.TEXT:
             empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
             ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 
     from dbmask_sql.dialects import Dialect
 
-__all__ = ["Bound", "Case", "Columns", "KeyedMask", "Mask", "Promises", "ValueBound", "ValueMask", "nearest"]
+__all__ = [
+    "Bound",
+    "Case",
+    "Columns",
+    "KeyedMask",
+    "Mask",
+    "Promises",
+    "ValueBound",
+    "ValueMask",
+    "nearest",
+    "promises_of",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,12 @@ class Bound(Protocol):
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
         """One expression per output, or None where this database cannot be shown to give the same bytes."""
         ...
+
+
+def promises_of(bound: Bound, output: str) -> Promises:
+    """What holds of one output: masks over several columns may say it of ``each``; the promises of others hold for all."""
+    each: Mapping[str, Promises] = getattr(bound, "each", {})
+    return each.get(output, bound.promises)
 
 
 def nearest(name: str, legal: Sequence[str]) -> str:

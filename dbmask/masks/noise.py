@@ -20,7 +20,7 @@ from dbmask.masks._noise_sql import noise_sql
 from dbmask.masks._rows import RowBound, text_of
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
 from dbmask.schema import ColumnType, Kind
-from dbmask_sql.canonical import tuple_text
+from dbmask_sql.canonical import tuple_text, utf8_bytes
 
 __all__ = ["Noise"]
 
@@ -181,7 +181,7 @@ class Noise(KeyedMask):
             if number is None:
                 return None
             parts = [read(other) for read, other in zip(readers, others, strict=True)]
-            digest = key.prf(tuple_text([*parts, own(value)]).encode("utf-8", "surrogatepass")).hex()
+            digest = key.prf(utf8_bytes(tuple_text([*parts, own(value)]))).hex()
             units = scale.units(total_of(digest))
             exact = target.type.kind in (Kind.INTEGER, Kind.DECIMAL) or isinstance(number, Decimal)
             return finish(number, Decimal(units).scaleb(-places, _EXACT) if exact else units / 10**places, value)

@@ -6,15 +6,23 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+from dbmask.masks._names import builtin
 from dbmask.ner.czech import name_forms, place_forms
 from dbmask.ner.language import LANGUAGES
 
-__all__ = ["Gazetteer", "entries", "gazetteer"]
+__all__ = ["PLACES", "Gazetteer", "entries", "gazetteer"]
+
+PLACES = ("countries", "places", "cities")
+"""The lists of places: countries; regions and towns of the world; towns of the language's own countries."""
 
 
 @cache
 def entries(name: str) -> tuple[str, ...]:
-    """The lines of one list: first_LANG, last_LANG, cities_LANG or places_LANG."""
+    """One list: first_LANG and last_LANG (names, those of :mod:`dbmask.masks`), countries_LANG, places_LANG or cities_LANG."""
+    kind, code = name.split("_")
+    if kind in ("first", "last"):
+        table = builtin(code, kind)
+        return tuple(dict.fromkeys(n for part in (table.groups, table.known) for names in part.values() for n in names))
     return tuple((files("dbmask.ner") / "data" / f"{name}.txt").read_text("utf-8").split("\n")[:-1])
 
 
@@ -31,7 +39,7 @@ class Gazetteer:
             self.last.update(entries(f"last_{code}"))
         for code in codes:
             first, last = entries(f"first_{code}"), entries(f"last_{code}")
-            cities = [*entries(f"places_{code}"), *entries(f"cities_{code}")]
+            cities = [word for kind in PLACES for word in entries(f"{kind}_{code}")]
             if code == "cs":
                 self.first.update(form for name in first for form in name_forms(name))
                 self.last.update(form for name in last for form in name_forms(name))
@@ -39,7 +47,7 @@ class Gazetteer:
             else:
                 self.places.update(cities)
         # A town called after a person is a person first, unless it is a place that everybody knows.
-        known = {name for code in codes for name in entries(f"places_{code}")}
+        known = {name for code in codes for kind in PLACES[:2] for name in entries(f"{kind}_{code}")}
         self.places -= (self.first | self.last) - known
         self.longest = max((name.count(" ") + 1 for name in self.places), default=1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbmask.errors import BindError, KeySourceError, Problem
 from dbmask.keys import KeyRing
-from dbmask.masks.base import Bound, Columns, Mask
+from dbmask.masks.base import Bound, Columns, Mask, promises_of
 from dbmask.planner.model import ColumnPlan, Profile, RunsIn, TablePlan, Unit
 from dbmask.policy.match import ResolvedColumn, ResolvedTable
 from dbmask.policy.model import TableMode
@@ -126,7 +126,8 @@ class TableBinder:
         bound = self._try(table, "", mask, self._columns(table, (), available), where)
         if bound is None:
             return [], []
-        outputs = [available.get(n, Column(n, bound.promises.type)) for n in bound.outputs]
+        promises = {n: promises_of(bound, n) for n in bound.outputs}
+        outputs = [available.get(n, Column(n, p.type)) for n, p in promises.items()]
         exprs, reason = self._sql(bound, mask, outputs, available)
         unit = Unit(mask, bound, exprs)
         plans = [
@@ -136,8 +137,9 @@ class TableBinder:
                 unit.runs_in,
                 f"{where}; {reason}" if reason else where,
                 c.type,
-                keyed=bound.promises.keyed,
-                unchanged=bound.promises.unchanged,
+                keyed=promises[c.name].keyed,
+                unchanged=promises[c.name].unchanged,
+                warnings=promises[c.name].warnings,
             )
             for c in outputs
         ]

@@ -28,7 +28,7 @@ def expected_collisions(rows: int, outcomes: int) -> float:
 def check_keys(plan: TablePlan) -> Iterator[Problem]:
     """Unique and primary keys under masks that may give two values one result."""
     by_output = {name: unit for unit in plan.units for name in unit.bound.outputs}
-    safe = [u for u in plan.table.uniques if all(_injective(by_output.get(c)) for c in u.columns)]
+    safe = [u for u in plan.table.uniques if all(_injective(by_output.get(c), c) for c in u.columns)]
     for unique in plan.table.uniques:
         if unique in safe or any(set(s.columns) <= set(unique.columns) and not s.partial for s in safe):
             continue
@@ -46,20 +46,20 @@ def check_keys(plan: TablePlan) -> Iterator[Problem]:
 
 
 def _folds(column: Column, unit: Unit) -> bool:
-    return column.type.folded and unit.bound.promises.keyed
+    return column.type.folded and unit.promises(column.name).keyed
 
 
-def _injective(unit: Unit | None) -> bool:
-    return unit is not None and unit.bound.promises.injective
+def _injective(unit: Unit | None, column: str) -> bool:
+    return unit is not None and unit.promises(column).injective
 
 
 def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -> Iterator[Problem]:
     name = "the primary key" if unique.primary else f"unique key {unique.name}"
     for column in unique.columns:
         unit = by_output.get(column)
-        if unit is None or _injective(unit):
+        if unit is None or _injective(unit, column):
             continue
-        outcomes = unit.bound.promises.outcomes
+        outcomes = unit.promises(column).outcomes
         rows = plan.table.rows
         expected = ""
         if outcomes and rows:
@@ -80,7 +80,7 @@ def _injective_hint(table: Table, name: str) -> str:
         return "use permute"
     if kind is Kind.UUID:
         return "use uuid"
-    return "use keep, full-length hash, or email, imitate or checksum with `unique: true`"
+    return "use keep, full-length hash, or email, imitate, checksum or anonymizer with `unique: true`"
 
 
 def check_references(
@@ -93,7 +93,7 @@ def check_references(
             continue
         unit = units.get(item.column.name)
         table, column = item.inherited_from
-        if unit is not None and not unit.bound.promises.value_only:
+        if unit is not None and not unit.promises(item.column.name).value_only:
             yield Problem(
                 f"{table}.{column}",
                 f"{unit.mask.name} depends on more than the value, and {plan.name}.{item.column.name} refers to the column",
@@ -141,6 +141,3 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped"
             )
-    for item in plan.columns:
-        if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
-            yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dbmask.errors import PlanError, Problem
-from dbmask.masks.base import Bound, Mask
+from dbmask.masks.base import Bound, Mask, Promises, promises_of
 from dbmask.policy.model import TableMode
 from dbmask.schema import Column, ColumnType, Schema, Table, TableName
 
@@ -44,6 +44,10 @@ class Unit:
     mask: Mask
     bound: Bound
     exprs: tuple[exp.Expression, ...] | None
+
+    def promises(self, output: str) -> Promises:
+        """What the mask promises of one of its outputs."""
+        return promises_of(self.bound, output)
 
     @property
     def runs_in(self) -> RunsIn:

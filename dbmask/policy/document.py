@@ -32,6 +32,7 @@ class Document:
     lines: dict[Path_, int] = field(default_factory=dict)
     empty: set[Path_] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
     _under: dict[Path_, list[Path_]] = field(default_factory=dict)
 
     @cached_property
@@ -70,6 +71,10 @@ class Document:
     def fail_at(self, line: int, what: str, hint: str = "") -> None:
         """Note a problem at a line."""
         self.problems.append(Problem(self._at(line), what, hint))
+
+    def note_at(self, line: int, what: str, hint: str = "") -> None:
+        """Note, at a line, what is odd and no fault; it is shown as a warning."""
+        self.notes.append(Problem(self._at(line), what, hint))
 
     def twice(self, name: str, first: int, again: int) -> None:
         """Note a key that is given twice in one mapping, by both lines; the first one stands."""

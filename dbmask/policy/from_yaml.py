@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from dbmask.policy.document import MAX_DEPTH, Document, Path_
+from dbmask.text.quoting import literal_patterns
 
 __all__ = ["read_yaml"]
 
@@ -53,6 +54,9 @@ class _Node:
 
 def read_yaml(text: str, document: Document) -> None:
     """Fill a document from YAML text. Raises PolicyError for a text that is no YAML; other faults are noted in it."""
+    text, requoted = literal_patterns(text)
+    for line in requoted:
+        document.note_at(line, "a pattern in double quotes was read literally", "put patterns in single quotes")
     try:
         node = _Composer(text, document).one()
     except yaml.YAMLError as error:

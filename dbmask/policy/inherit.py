@@ -133,7 +133,7 @@ class Inheritance:
             for at in (end, place):
                 if at in self.groups:
                     what = f"{say(place)} refers to {say(end)}, and {say(at)} is masked together with other columns"
-                    hint = "a key needs a mask of its value alone: take it out of the group"
+                    hint = "a key needs a mask of its value alone: take it out of the group and give it one"
                     problems.append(Problem(self.groups[at].where, what, hint))
                     return None
             if end in self.filled and not self._kept(end):

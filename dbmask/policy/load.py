@@ -80,6 +80,7 @@ class _Loader:
             relations=relations,
             sections={k: top[k] for k in SECTIONS if k in top},
             path=document.name,
+            notes=tuple(note for d in self.documents for note in d.notes),
             digest=_digest([d.data for d in self.documents]),
         )
 

@@ -46,7 +46,7 @@ class _Matcher:
         self.schema = schema
         self.lock = lock
         self.tables, self.problems = with_relations(policy.relations, schema.tables, schema.default_schema)
-        self.warnings: list[Problem] = []
+        self.warnings: list[Problem] = [*policy.notes]
         self.drift: list[Problem] = []
         self.keep = build_mask("keep")
         self.patterns = [(r, table_glob(r.name, schema.default_schema)) for r in policy.tables if is_pattern(r.name)]

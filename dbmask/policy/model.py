@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from dbmask.errors import Problem
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.masks.base import Mask
 from dbmask.schema import TableName
@@ -84,7 +85,8 @@ class Policy:
     """One policy file with everything that it includes.
 
     ``key`` names where the key comes from; ``tables`` are rules in file order, exact names and patterns alike;
-    ``sections`` holds what other jobs read (``jobs``, ``subset``, ``allow_ddl`` ...), as plain data.
+    ``sections`` holds what other jobs read (``jobs``, ``subset``, ``allow_ddl`` ...), as plain data. ``notes`` are what
+    was odd in the file and no fault; every plan warns of it.
     """
 
     version: int = 1
@@ -96,6 +98,7 @@ class Policy:
     sections: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
     digest: str = ""
+    notes: tuple[Problem, ...] = ()
 
     @staticmethod
     def load(path: str | Path) -> Policy:

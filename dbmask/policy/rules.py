@@ -99,6 +99,9 @@ def _groups(document: Document, path: Path_, body: dict[str, Any], specs: Specs)
     if not isinstance(spec, dict):
         document.fail(place, "`anonymizer:` must be a mapping of its parameters")
         return ()
+    if "mask" in spec:
+        document.fail((*place, "mask"), "`anonymizer:` is a mask itself and takes no other", "leave `mask:` out")
+        return ()
     mask = specs.mask(document, place, {"mask": "anonymizer", **spec})
     return () if mask is None else (GroupRule(mask, document.where(place)),)
 

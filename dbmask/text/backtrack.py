@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from dbmask.errors import BindError, MaskError
 
@@ -45,9 +45,9 @@ class BacktrackPattern:
         self._pattern = pattern
         self._limit = time_limit
 
-    def locate(self, text: str, plain: str | None) -> Iterator[tuple[int, int]]:
+    def locate(self, text: str, plain: bytes) -> Iterable[tuple[int, int]]:
         """All matches. Raises MaskError where the time limit passes."""
-        return iter(_worker().ask(self._pattern, text, self._limit))
+        return _worker().ask(self._pattern, text, self._limit)
 
 
 class _Worker:

@@ -20,13 +20,14 @@ class Found:
     """What one matcher found in a batch, and the texts it failed on: index -> reason, in words without content.
 
     ``rejected`` are matches that a filter rejected, with its name. ``lemmas`` gives, by (text, start, end), the value of
-    which a match is an inflected form.
+    which a match is an inflected form. ``dropped`` counts answers that were not in their text.
     """
 
     hits: list[Located] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     rejected: list[tuple[int, int, int, int, str]] = field(default_factory=list)
     lemmas: dict[tuple[int, int, int], str] = field(default_factory=dict)
+    dropped: int = 0
 
 
 class Finder(Protocol):
@@ -56,9 +57,9 @@ class Batch:
         return [clean(t) for t in self.texts]
 
     @cached_property
-    def plain(self) -> list[str | None]:
-        """The texts in ASCII where that differs from the text itself."""
-        return [None if t.isascii() else plain(t) for t in self.texts]
+    def plain(self) -> list[bytes]:
+        """The texts in ASCII letters, as bytes: a place in one is the same place in the text."""
+        return [(t if t.isascii() else plain(t)).encode("ascii") for t in self.texts]
 
     @cached_property
     def joined(self) -> str:

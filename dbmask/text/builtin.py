@@ -5,12 +5,18 @@ Without a language a name stands for the lists of all.
 
 from __future__ import annotations
 
-from dbmask.ner.gazetteer import entries
+from dbmask.ner.gazetteer import PLACES, entries
 from dbmask.ner.language import LANGUAGES
 
 __all__ = ["builtin_list", "builtin_names"]
 
-_KINDS = {"first_names": ("first",), "last_names": ("last",), "cities": ("cities",), "places": ("places", "cities")}
+_KINDS: dict[str, tuple[str, ...]] = {
+    "first_names": ("first",),
+    "last_names": ("last",),
+    "cities": ("cities",),
+    "countries": ("countries",),
+    "places": PLACES,
+}
 
 
 def builtin_names() -> list[str]:

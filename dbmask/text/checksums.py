@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from dbmask.errors import BindError
 from dbmask.masks.base import nearest
@@ -22,6 +22,6 @@ class ChecksumLocator:
         self._kind = kind
         self.gate = kind.gate
 
-    def locate(self, text: str, plain: str | None) -> Iterator[tuple[int, int]]:
+    def locate(self, text: str, plain: bytes) -> Iterable[tuple[int, int]]:
         """All numbers that check; digits of every script count."""
-        return numbers(self._kind, text if plain is None else plain)
+        return numbers(self._kind, plain.decode("ascii"))

@@ -17,8 +17,9 @@ from dbmask.text.config import Checksum, LabelMasks, Matchers
 from dbmask.text.context import ContextFinder
 from dbmask.text.engine import Engine
 from dbmask.text.filters import Filters
-from dbmask.text.labels import ENTITY, Chain, LabelMasker, bind_chain
+from dbmask.text.labels import ENTITY, Chain, LabelMasker, bind_chain, with_target
 from dbmask.text.regexes import Locator, PatternFinder, regex_locator
+from dbmask.text.rows import RowNames
 from dbmask.text.seeds import read_seed
 from dbmask.text.steps import MaskStep
 from dbmask.text.words import SeedFinder
@@ -123,8 +124,7 @@ class _Build:
     def whole(self, steps: Sequence[MaskStep]) -> Chain:
         """Masks of the whole text, on the column as it is."""
         free = replace(self.columns.target, type=replace(ENTITY, length=self.columns.target.type.length))
-        columns = replace(self.columns, targets=(free,), available={**self.columns.available, free.name: free})
-        return bind_chain(steps, columns, [self.keys] * len(steps))
+        return bind_chain(steps, with_target(self.columns, free), [self.keys] * len(steps))
 
 
 def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) -> Compiled:
@@ -135,8 +135,10 @@ def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) ->
     fallback = build.whole(mask.fallback_masks) if mask.fallback_masks else None
     redacting = mask.on_nothing == "redact"
     nothing = (fallback or build.whole([MaskStep(mask.redaction())])) if redacting else None
+    names = RowNames(columns, keys)
     engine = Engine(
         place=f"{columns.table}.{columns.target.name}" if columns.table else columns.target.name,
+        names=names,
         finders=finders,
         rules=[(rule.label, rule.matcher) for rule in mask.matchers.rules()],
         maskers=maskers,
@@ -149,13 +151,14 @@ def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) ->
     read = [name for m in maskers.values() for name in m.inputs]
     others = [name for chain in (fallback, nothing) if chain for name in chain.others]
     chains = [c for c in (fallback, nothing) if c]
-    inputs = tuple(dict.fromkeys([*context, *read, *others]))
+    beside = tuple(dict.fromkeys([*context, *read, *others]))
+    inputs = tuple(dict.fromkeys([*beside, *names.columns]))
     return Compiled(
         engine,
         inputs,
         tuple(build.notes),
         keyed=any(m.keyed for m in maskers.values()) or any(b.promises.keyed for c in chains for b in c.bounds),
-        value_only=not inputs and not any(m.draws_afresh for m in maskers.values()) and not mask.matchers.ai_detect,
+        value_only=not beside and not any(m.draws_afresh for m in maskers.values()) and not mask.matchers.ai_detect,
     )
 
 

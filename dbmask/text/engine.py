@@ -13,6 +13,7 @@ from dbmask.errors import DbmaskError, MaskError
 from dbmask.text.batch import Batch, Finder, Found
 from dbmask.text.labels import Chain, Entity, LabelMasker
 from dbmask.text.report import TextReport
+from dbmask.text.rows import RowNames
 from dbmask.text.spans import Hit, Span, merge
 
 __all__ = ["Engine", "Outcome"]
@@ -24,13 +25,22 @@ _CHARACTERS = 1 << 20
 
 @dataclass
 class Outcome:
-    """What became of one text. ``failed`` says, without content, why the whole text was replaced."""
+    """What became of one text; ``places`` are (start, end, rank of the rule).
+
+    ``failed`` says, without content, why the whole text was replaced.
+    """
 
     output: str
-    spans: tuple[Span, ...] = ()
+    places: Sequence[_Place] = ()
+    rules: Sequence[tuple[str, str]] = ()
     failed: str = ""
     parts: tuple[tuple[Span, ...], ...] = ()
     rejected: tuple[tuple[Span, str], ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What was masked, from left to right."""
+        return tuple(Span(start, end, *self.rules[rank]) for start, end, rank in self.places)
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Engine:
     """A bound text mask. ``rules`` gives label and matcher by rank; ``limit`` is the column's length in characters."""
 
     place: str
+    names: RowNames
     finders: Sequence[Finder]
     rules: Sequence[tuple[str, str]]
     maskers: Mapping[str, LabelMasker]
@@ -63,21 +74,25 @@ class Engine:
         outputs = self._masked(batch, merged, failed, lemmas)
         made = []
         for i, output in enumerate(outputs):
-            spans = tuple(Span(a, b, *self.rules[rank]) for a, b, rank in merged[i])
             if i in failed:
                 outcome = Outcome(self._fall_back(batch, i, failed[i]), failed=failed[i])
-            elif not spans:
+            elif not merged[i]:
                 outcome = Outcome(self._nothing(batch, i))
             elif self.limit is not None and len(output) > self.limit:
                 why = f"the masked text is longer than the column's {self.limit} characters"
                 outcome = Outcome(self._fall_back(batch, i, why), failed=why)
             else:
-                outcome = Outcome(output, spans)
+                outcome = Outcome(output, merged[i], self.rules)
             if self.explain:
                 self._explain(outcome, i, hits[i], founds)
             made.append(outcome)
+        nothing = [i for i, outcome in enumerate(made) if not outcome.places and not outcome.failed]
+        self.report.name(lambda: (self._row(batch, i) for i in nothing))
         self.report.count(made)
         return made
+
+    def _row(self, batch: Batch, index: int) -> str:
+        return self.names.of(batch.rows, index, self.report.texts)
 
     # -- finding -------------------------------------------------------------------------------------------------
 
@@ -88,6 +103,7 @@ class Engine:
         for finder in self.finders:
             found = self._find(finder, batch)
             founds.append(found)
+            self.report.dropped += found.dropped
             for index, start, negative, rank in found.hits:
                 hits[index].append((start, negative, rank))
             for index, reason in found.failed.items():
@@ -175,12 +191,15 @@ class Engine:
 
     def _fall_back(self, batch: Batch, index: int, why: str) -> str:
         if self.fallback is None:
-            raise MaskError(f"{self.place}: a text could not be masked: {why} (give it fallback_masks, or see why)")
+            raise MaskError(
+                f"{self.place}, {self._row(batch, index)}: the text could not be masked: {why} "
+                "(fallback_masks would replace it whole)"
+            )
         return self._whole(self.fallback, batch, index)
 
     def _nothing(self, batch: Batch, index: int) -> str:
         if self.on_nothing == "fail":
-            raise MaskError(f"{self.place}: nothing was found in a text, and `on_nothing` is fail")
+            raise MaskError(f"{self.place}, {self._row(batch, index)}: nothing was found, and `on_nothing` is fail")
         if self.on_nothing == "keep" or self.nothing is None:
             return batch.texts[index]
         return self._whole(self.nothing, batch, index)
@@ -189,7 +208,8 @@ class Engine:
         try:
             made = chain.apply([batch.texts[index]], batch.rows, [index])[0]
         except Exception as error:
-            raise MaskError(f"{self.place}: the fallback masks failed: {_reason(error)}") from None
+            where = f"{self.place}, {self._row(batch, index)}"
+            raise MaskError(f"{where}: the fallback masks failed: {_reason(error)}") from None
         if self.limit is not None and len(made) > self.limit:
             raise MaskError(f"{self.place}: the fallback is longer than the column's {self.limit} characters")
         return made

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from dbmask.errors import BindError, MaskError
 from dbmask.keys import KeyRing
@@ -17,14 +18,16 @@ from dbmask.text.sources import Material, SourcedRing, framed
 from dbmask.text.steps import MaskStep
 from dbmask_sql.canonical import canonical_text
 
-__all__ = ["ENTITY", "Chain", "Entity", "LabelMasker", "bind_chain"]
+__all__ = ["ENTITY", "Chain", "Entity", "LabelMasker", "bind_chain", "with_target"]
 
 ENTITY = ColumnType(Kind.TEXT, "text")
 """What a mask of a label stands on: a text of any length."""
 
 
-@dataclass(frozen=True)
-class Entity:
+_NO_OTHERS: Mapping[str, Sequence[str]] = {}
+
+
+class Entity(NamedTuple):
     """One entity to mask: its text, the place of its row in the batch, and the entities by label in the same text.
 
     ``lemma`` is the value of which the text is an inflected form: that is masked, and the mask is inflected.
@@ -32,7 +35,7 @@ class Entity:
 
     text: str
     row: int
-    beside: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    beside: Mapping[str, Sequence[str]] = _NO_OTHERS
     lemma: str = ""
 
     @property
@@ -102,12 +105,22 @@ class LabelMasker:
             if source.column is not None:
                 columns.other(source.column, "hash_sources")
         self._chain = self._bind()
-        for bound, step in zip(self._chain.bounds, steps, strict=True):
-            if self._sourced and not with_self and bound.promises.injective and bound.promises.keyed:
-                raise BindError(
-                    f"{label}: {step.mask.name} gives every value a result of its own, so it cannot depend on others alone",
-                    "add `{self: entity}` to hash_sources",
-                )
+        if self._sourced and not with_self and not random:
+            self._check_depends_on_sources_alone()
+
+    def _check_depends_on_sources_alone(self) -> None:
+        """A permutation of values cannot leave the value out: two entities of one form would not mask alike."""
+        for bound, step in zip(self._chain.bounds, self._steps, strict=True):
+            if bound.promises.injective and bound.promises.keyed and bound.inputs == bound.outputs:
+                made = []
+                for probe in ("Abcd-1234", "Efgh-5678"):
+                    self._material.use(b"probe")
+                    made.append(bound.apply([[probe]])[0][0])
+                if made[0] != made[1]:
+                    raise BindError(
+                        f"{self.label}: {step.mask.name} gives every value a result of its own, so it cannot depend on others alone",
+                        "add `{self: entity}` to hash_sources",
+                    )
 
     @property
     def keyed(self) -> bool:
@@ -159,7 +172,7 @@ class LabelMasker:
             if source.label is not None:
                 found: Any = "\0".join(sorted(set(entity.beside.get(source.label, ()))))
             elif source.column is not None:
-                found = _as_text(rows[source.column][entity.row], self._columns.available[source.column])
+                found = _as_text(rows[source.column][entity.row], self._columns.other(source.column, "hash_sources"))
             else:
                 continue
             parts.append((found or f"\0{entity.value}").encode("utf-8", "surrogatepass"))
@@ -167,8 +180,14 @@ class LabelMasker:
 
 
 def _entity_columns(columns: Columns) -> Columns:
-    target = Column(columns.target.name, ENTITY)
-    return replace(columns, targets=(target,), available={**columns.available, target.name: target})
+    return with_target(columns, Column(columns.target.name, ENTITY))
+
+
+def with_target(columns: Columns, target: Column) -> Columns:
+    """The same table with another column in the target's place."""
+    available: Any = copy(columns.available)  # a dict, or one that knows any name
+    available[target.name] = target
+    return replace(columns, targets=(target,), available=available)
 
 
 def _as_text(value: Any, column: Column) -> str:

@@ -138,12 +138,17 @@ class TextBound:
         rows: Mapping[str, list[Any]] = {
             name: [values[i] for i in at] for name, values in zip(self.inputs[1:], columns[1:], strict=True)
         }
-        if not all(type(texts[i]) is str for i in at):
-            raise MaskError(f"{self.compiled.engine.place}: text: a value is no text")
         made = list(texts)
-        for i, outcome in zip(at, self.compiled.engine.run([texts[i] for i in at], rows), strict=True):
+        for i, outcome in zip(at, self.compiled.engine.run([self._text(texts[i]) for i in at], rows), strict=True):
             made[i] = outcome.output
         return [made]
+
+    def _text(self, value: Any) -> str:
+        if isinstance(value, bytes):  # SQLite's text columns may hold them
+            return value.decode("utf-8", "surrogateescape")
+        if isinstance(value, str):
+            return value
+        raise MaskError(f"{self.compiled.engine.place}: text: a value is no text")
 
     def sql(self, exprs: Sequence[Any], dialect: Any) -> None:
         """No database can search texts as this does."""

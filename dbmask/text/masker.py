@@ -123,10 +123,10 @@ def _ring(key: bytes | MasterKey | KeyRing | None) -> KeyRing:
 
 
 class _AnyColumn(dict[str, Column]):
-    """Columns of rows that are not there yet: each is text until a value says otherwise."""
+    """Columns of rows that are not there yet: each is taken for text."""
 
     def get(self, name: str, default: Any = None) -> Column:
-        return self.setdefault(name, Column(name, ColumnType(Kind.OTHER)))
+        return self.setdefault(name, Column(name, _TEXT))
 
     def __missing__(self, name: str) -> Column:
         return self.get(name)

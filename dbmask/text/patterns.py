@@ -1,7 +1,7 @@
 """Regular expressions in linear time, on RE2; and the two libraries of the extra ``text``, imported when they are needed.
 
-RE2's ``\\b``, ``\\w`` and ``\\d`` are ASCII's. A text with other letters is therefore searched twice: as it is, and
-with every letter and digit as an ASCII one (:func:`dbmask.text.fold.plain`), of the same length.
+RE2's ``\\b``, ``\\w`` and ``\\d`` are ASCII's. Texts are therefore searched with every letter and digit as an ASCII one
+(:func:`dbmask.text.fold.plain`), which keeps their length; and as they are where a pattern names other characters.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dbmask.errors import BindError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PatternSet", "Searcher", "compile_pattern", "require"]
+__all__ = ["PatternSet", "Searcher", "compile_pattern", "names_others", "require"]
 
 _BACKTRACKS = re.compile(r"\(\?(?:[=!>]|<[=!]|P=)|invalid escape sequence: \\[1-9k]")
+_NAMES_OTHERS = re.compile(r"\\[pPxXC]")
 _MEMORY = 64 << 20
 
 
@@ -27,11 +28,11 @@ class _Match(Protocol):
 class Searcher(Protocol):
     """A compiled pattern."""
 
-    def search(self, text: str) -> _Match | None:
+    def search(self, text: str | bytes) -> _Match | None:
         """The first match."""
         ...
 
-    def finditer(self, text: str) -> Iterator[_Match]:
+    def finditer(self, text: str | bytes) -> Iterator[_Match]:
         """Every match."""
         ...
 
@@ -62,7 +63,7 @@ def compile_pattern(pattern: str) -> Searcher:
         compiled: Searcher = re2.compile(pattern, _options())
     except re2.error as error:
         reason = _reason(error)
-        if _BACKTRACKS.search(reason):
+        if _BACKTRACKS.search(reason) or "(?P=" in pattern:
             raise BindError(
                 f"the pattern {pattern!r} needs look-around or back-references, which do not run in linear time",
                 "in a regex matcher add `engine: re`, which runs it on Python's re with a time limit for each text",
@@ -76,6 +77,11 @@ def _reason(error: Exception) -> str:
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
+def names_others(pattern: str) -> bool:
+    """Whether a pattern names characters beyond ASCII: itself, by a class of Unicode's, or by their number."""
+    return not pattern.isascii() or _NAMES_OTHERS.search(pattern) is not None
+
+
 class PatternSet:
     """Many patterns, searched in one pass that says which of them match a text at all."""
 
@@ -87,7 +93,7 @@ class PatternSet:
             self._set.Add(pattern)
         self._set.Compile()
 
-    def matching(self, text: str) -> list[int]:
+    def matching(self, text: bytes) -> list[int]:
         """Indexes of the patterns that match ``text``; all of them where the pass could not be made."""
         found: list[int] = self._set.Match(text)
         if len(found) == 1 and found[0] == 0:

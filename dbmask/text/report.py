@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class TextReport:
     spans: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     without: int = 0
+    dropped: int = 0
     nothing: list[str] = field(default_factory=list)
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
@@ -31,17 +33,20 @@ class TextReport:
             self.texts += 1
             if outcome.failed:
                 self.failures[outcome.failed] += 1
-            elif not outcome.spans:
+            elif not outcome.places:
                 self.without += 1
-            for span in outcome.spans:
-                self.spans[span.label, span.matcher] += 1
+            for _, _, rank in outcome.places:
+                self.spans[outcome.rules[rank]] += 1
 
-    def name(self, rows: Iterable[str]) -> None:
-        """Note rows without findings; a thousand are kept by name."""
-        for row in rows:
-            if len(self.nothing) == _NAMED:
-                return
-            self.nothing.append(row)
+    def clear(self) -> None:
+        """Begin anew."""
+        vars(self).update(vars(TextReport()))
+
+    def name(self, rows: Callable[[], Iterable[str]]) -> None:
+        """Note rows without findings; a thousand are kept by name, and no more are asked for."""
+        room = _NAMED - len(self.nothing)
+        if room > 0:
+            self.nothing += islice(rows(), room)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
@@ -51,6 +56,7 @@ class TextReport:
                 {"label": label, "matcher": matcher, "count": n} for (label, matcher), n in sorted(self.spans.items())
             ],
             "replaced": dict(sorted(self.failures.items())),
+            "dropped_quotes": self.dropped,
             "without_findings": self.without,
             "rows_without_findings": self.nothing,
         }

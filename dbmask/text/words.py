@@ -50,7 +50,7 @@ class _Index:
                 if at == len(self.entries):
                     self.entries.append([])
                 # A pattern that mapping made ambiguous is compared with the text itself.
-                check = compared if self.whole and self._mapped(compared) != compared else ""
+                check = compared if self.whole and " " in self._mapped(compared) else ""
                 item = (check, left, right, rank)
                 if item not in self.entries[at]:
                     self.entries[at].append(item)

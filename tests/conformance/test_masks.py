@@ -138,15 +138,17 @@ def test_masks_run_where_they_must(setup: Setup, name: str) -> None:
 
 
 def _may_run_in_python(setup: Setup) -> bool:
-    """What masks.md's table leaves to Python: seeded and differentially private noise, and floats, whose texts differ.
+    """What masks.md's table leaves to Python: seeded and differentially private noise, numbers and dates kept as texts or floats.
 
     And digests that a database has not, of those that an author names.
     """
+    kind = setup.types[TARGET].kind
     if setup.mask == "hash":
         return bool(setup.params.get("algo", "sha256") != "sha256")
-    numbers = (Kind.INTEGER, Kind.DECIMAL)
+    if setup.mask == "date_shift":
+        return kind is Kind.TEXT
     special = {"seed", "epsilon", "random"}.intersection(setup.params)
-    return setup.mask == "noise" and bool(special or setup.types[TARGET].kind not in numbers)
+    return setup.mask == "noise" and bool(special or kind not in (Kind.INTEGER, Kind.DECIMAL))
 
 
 @EVERY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,6 +39,14 @@ def run(
     return got.made[0]
 
 
+def _word(key: str, index: int, value: Any, dialect: Any) -> Any:
+    return dialect.prf_word(dialect.plain(value), key, index)
+
+
+def _compared(node: Any, other: Any, value: Any, dialect: Any) -> Any:
+    return dialect.compare(node, dialect.plain(value), other.copy())
+
+
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 5000])
 def test_choose_from_long_lists(engine: Engine, count: int) -> None:
     listed = [f"v{i}'\"\\ž" for i in range(count)]
@@ -49,7 +58,7 @@ def test_words(engine: Engine) -> None:
     values = ["", "a", "ž🙂"]
     key = KEYS.column("words")
     for index in range(4):
-        made = run(engine, TEXT, values, lambda v, d, i=index: d.prf_word(d.plain(v), key.name, i), BIG)
+        made = run(engine, TEXT, values, partial(_word, key.name, index), BIG)
         assert made == [key.word(v.encode(), index) for v in values]
     short = run(engine, TEXT, values, lambda v, d: d.prf_short_hex(d.plain(v), key.name))
     assert short == [key.short(v.encode()).hex() for v in values]
@@ -70,7 +79,7 @@ def test_texts_compare_by_code_points(engine: Engine) -> None:
     for node, holds in ((exp.EQ, str.__eq__), (exp.LT, str.__lt__), (exp.GT, str.__gt__)):
         for other in texts:
             literal = exp.Literal.string(other)
-            made = run(engine, TEXT, texts, lambda v, d, n=node, t=literal: d.compare(n, d.plain(v), t.copy()))
+            made = run(engine, TEXT, texts, partial(_compared, node, literal))
             assert [bool(m) for m in made] == [holds(t, other) for t in texts]
 
 
@@ -168,7 +177,7 @@ def test_odd_columns(engine: Engine, spec: Any) -> None:
         texts = [t for t in ODD_TEXTS if t.isascii() or ("latin1" not in sql and "ascii" not in sql)]
         type_ = ColumnType(Kind.TEXT, sql, length=12 if "char(" in sql else None, padded="char(" in sql)
         bound = bind(spec, ColumnType(Kind.TEXT, sql, padded=type_.padded))
-        got = engine.evaluate([type_], [texts], lambda e, d, b=bound: b.sql(e, d), KEYS)
+        got = engine.evaluate([type_], [texts], bound.sql, KEYS)
         assert got is not None
         assert [str(m).rstrip(" ") for m in got.made[0]] == [
             m.rstrip(" ") for m in in_python(bound, {"v": got.raw[0]})

@@ -250,7 +250,7 @@ def test_postgres_into_duckdb(tmp_path: Path) -> None:
 
 def empty_structure(*tables: Table) -> Structure:
     schema = Schema("postgres", {t.name: t for t in tables}, default_schema="public")
-    return Structure("postgres", schema, tuple(TargetTable(t, ("id",)) for t in tables))
+    return Structure("postgres", schema, tuple(TargetTable(t, tuple(c.name for c in t.columns)) for t in tables))
 
 
 def created(kind: str, folder: Path, structure: Structure) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Masks that stand in for those of whole packages: parameters as policies write them, and nothing behind them."""
+"""Masks with parameters of every shape, and nothing behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import AliasChoices, Field
 from dbmask import registry
 from dbmask.errors import PolicyError, Problem
 from dbmask.keys import KeyRing
-from dbmask.masks.base import Bound, Columns, Mask, ValueMask
+from dbmask.masks.base import Bound, Columns, ValueMask
 from dbmask.masks.build import FileName, InnerMask, build_mask
 
 STRICT = {"extra": "forbid", "strict": True}
@@ -28,50 +28,6 @@ class Source:
     column: str
     case_sensitive: bool = False
     context_filters: list[Any] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Text(ValueMask):
-    """Free text."""
-
-    name: ClassVar[str] = "text"
-
-    matchers: dict[str, list[Source] | list[dict[str, Any]]] = field(default_factory=dict)
-    masks: list[dict[str, Any]] = field(default_factory=list)
-    fallback_masks: list[dict[str, Any]] = field(default_factory=list)
-    hash_sources: list[dict[str, str]] = field(default_factory=list)
-    hash_columns: list[str] = field(default_factory=list)
-
-    def bind(self, columns: Columns, keys: KeyRing) -> Bound:
-        """Stand where the mask that it stands in for would stand."""
-        return build_mask("keep").bind(columns, keys)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group(Mask):
-    """Several columns at once."""
-
-    name: ClassVar[str] = "anonymizer"
-
-    rc: str | None = None
-    birthDate: str | None = None
-    firstName: str | None = None
-    lastName: str | None = None
-    birthDayMin: str
-    birthDayMax: str
-    nameLookupFileName: FileName = "builtin:cs"
-    scorer: list[dict[str, Any]] = field(default_factory=list)
-    explanationColumn: str | None = None
-    scoreColumn: str | None = None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are masked together."""
-        return tuple(c for c in (self.rc, self.birthDate, self.firstName, self.lastName) if c)
-
-    def bind(self, columns: Columns, keys: KeyRing) -> Bound:
-        """Stand where the mask that it stands in for would stand."""
-        return build_mask("keep").bind(columns, keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +55,7 @@ class Checked(ValueMask):
     name: ClassVar[str] = "checked"
 
     type: str
+    source: Source | None = None
     again: Checked | None = None
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
@@ -141,7 +98,7 @@ class Odd(ValueMask):
 @pytest.fixture
 def more_masks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The masks above, among those that are installed."""
-    classes = {**registry.mask_classes(), **{c.name: c for c in (Text, Group, Composite, Checked, Listed, Odd)}}
+    classes = {**registry.mask_classes(), **{c.name: c for c in (Composite, Checked, Listed, Odd)}}
     monkeypatch.setattr(registry, "mask_classes", lambda: classes)
     monkeypatch.setattr("dbmask.policy.jsonschema.mask_classes", lambda: classes)
     registry._by_any_name.cache_clear()

@@ -17,6 +17,8 @@ from dbmask.registry import mask_classes
 
 pytestmark = pytest.mark.usefixtures("more_masks")
 
+INSTALLED = jsonschema.Draft202012Validator(policy_schema())
+
 GOOD: list[dict[str, Any]] = [
     {"version": 1, "tables": {"t": "keep"}},
     {
@@ -148,7 +150,7 @@ def test_references_lead_somewhere_and_names_of_two_masks_do_not_meet() -> None:
     text = json.dumps(made)
     refs = {part.split('"')[0] for part in text.split('"$ref": "#/$defs/')[1:]}
     assert refs <= set(made["$defs"])
-    assert {"composite.Source", "text.Source"} <= set(made["$defs"])
+    assert {"composite.Source", "checked.Source"} <= set(made["$defs"])
 
 
 def test_without_the_anonymizer_its_place_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +158,12 @@ def test_without_the_anonymizer_its_place_is_still_there(monkeypatch: pytest.Mon
     monkeypatch.setattr("dbmask.policy.jsonschema.mask_classes", lambda: classes)
     table = policy_schema()["$defs"]["table"]["anyOf"][1]
     assert "properties" not in table["properties"]["anonymizer"]
+
+
+@pytest.mark.parametrize("mask", sorted(mask_classes()))
+def test_every_documented_case_of_a_mask_is_a_policy(mask: str) -> None:
+    cases = [json.loads(json.dumps(dict(case.params), default=str)) for case in mask_classes()[mask].cases]
+    columns = {f"c{i}": {"mask": mask, **params} for i, params in enumerate(cases)}
+    data = {"version": 1, "tables": {"t": {"columns": columns}}}
+    INSTALLED.validate(data)
+    assert {c.mask.name for c in Policy.from_dict(data).tables[0].columns} <= {mask}

@@ -178,7 +178,6 @@ def test_the_default_keep_says_what_it_copies() -> None:
 GROUP = "anonymizer: {rc: id, birthDayMin: 1901-01-01, birthDayMax: 2008-04-23}"
 
 
-@pytest.mark.usefixtures("more_masks")
 def test_groups_cover_their_columns() -> None:
     found = match(f"tables:\n users:\n  {GROUP}\n  columns: {{email: hash, home_email: keep}}", schema(USERS))
     assert said(found) == []
@@ -188,13 +187,11 @@ def test_groups_cover_their_columns() -> None:
     assert masks(by_default, "users") == {"email": "hash", "home_email": "keep"}
 
 
-@pytest.mark.usefixtures("more_masks")
 def test_a_column_of_a_group_has_no_rule_beside_it() -> None:
     found = match(f"tables:\n users:\n  {GROUP}\n  columns: {{'*': keep}}", schema(USERS))
     assert said(found) == ["p.yaml:5: id stands in a group of its table too (remove one)"]
 
 
-@pytest.mark.usefixtures("more_masks")
 def test_a_generated_column_of_a_group() -> None:
     made = table("t", column("id", generated_from=("x",)), column("x"))
     found = match(f"tables:\n t:\n  {GROUP}\n  columns: {{x: keep}}", schema(made))

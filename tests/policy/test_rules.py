@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dbmask.errors import PolicyError
+from dbmask.masks.keep import Keep
 from dbmask.policy import Policy, TableMode
 from dbmask.schema import TableName
 
@@ -58,7 +59,6 @@ def test_modes_and_options() -> None:
         ("{columns: []}", "`columns:` must be a mapping of column to mask"),
         ("", "table t has no rule (give it keep, empty, skip, or a mapping with `columns:`)"),
         ("null", "table t has no rule"),
-        ("{anonymizer: {rc: x}}", "there is no mask 'anonymizer'"),
     ],
 )
 def test_what_a_table_may_not_say(body: str, message: str) -> None:
@@ -73,7 +73,12 @@ def test_names_that_are_none(name: str) -> None:
         Policy.from_dict(data)
 
 
-@pytest.mark.usefixtures("more_masks")
+def test_a_group_needs_its_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbmask.masks.build.mask_class", {"keep": Keep}.get)
+    [found] = problems("tables: {t: {anonymizer: {rc: x}}}")
+    assert found.startswith("p.yaml:2: there is no mask 'anonymizer'")
+
+
 def test_groups() -> None:
     group = "anonymizer:\n      rc: no\n      birthDayMin: 1901-01-01\n      birthDayMax: 2008-04-23"
     [table] = load(f"tables:\n  t:\n    {group}\n    columns: {{id: keep}}").tables
@@ -83,6 +88,9 @@ def test_groups() -> None:
     assert found == [
         "p.yaml:4: `anonymizer:` does nothing where `mode: keep` stands (take one of them out)",
         "p.yaml:8: anonymizer has no parameter 'rcc' (did you mean rc?)",
+    ]
+    assert problems("tables: {t: {anonymizer: {mask: redact}}}") == [
+        "p.yaml:2: `anonymizer:` is a mask itself and takes no other (leave `mask:` out)"
     ]
     assert problems("tables: {t: {anonymizer: [x]}}") == ["p.yaml:2: `anonymizer:` must be a mapping of its parameters"]
 

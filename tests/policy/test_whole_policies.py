@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import jsonschema
@@ -12,8 +13,6 @@ from dbmask.policy.jsonschema import policy_schema
 from dbmask.policy.match import resolve
 from dbmask.policy.read import parse
 from tests.schemas import column, name, schema, table
-
-pytestmark = pytest.mark.usefixtures("more_masks")
 
 SHOP = r"""
 version: 1
@@ -44,7 +43,8 @@ tables:
       notes:
         mask: text
         matchers:
-          context_sources: [{label: PATIENT_FIRST_NAME, column: first_name, case_sensitive: false, context_filters: [...]}]
+          context_sources:
+            - {label: PATIENT_FIRST_NAME, column: first_name, context_filters: [{type: match_whole_words_only}]}
           seed_files:      [{label: MEDICATION_NAME, seed_file: medications.csv, seed_column: medication_names}]
           ai_detect:       [{label: FIRST_NAME, annotation_config: {use_preset: FIRST_NAME}}]
           checksum:        [{label: CREDIT_CARD, type: credit_card}]
@@ -52,6 +52,11 @@ tables:
           ner:             [{label: PERSON}]            # dbmask's own detectors
         masks:
           - {label: PATIENT_FIRST_NAME, masks: [{type: first_name}]}
+          - {label: MEDICATION_NAME, masks: [keep]}
+          - {label: FIRST_NAME, masks: [first_name]}
+          - {label: CREDIT_CARD, masks: [{type: redact, keep_end: 4}]}
+          - {label: ZIP_CODE, masks: [{type: from_fixed, value: "00000"}]}
+          - {label: PERSON, masks: [redact]}
         fallback_masks: [{type: from_fixed, value: "[REDACTED]"}]
         hash_sources: [{self: entity}]                  # the default: the same entity, the same mask, everywhere
 """
@@ -120,9 +125,8 @@ def test_a_shop() -> None:
 
 def test_free_text() -> None:
     made: Any = Policy.from_text(NOTES).tables[0].columns[0].mask
-    assert made.matchers["regex"] == [{"label": "ZIP_CODE", "pattern": r"\b\d{5}\b"}]
-    assert made.hash_sources == [{"self": "entity"}]
-    assert made.fallback_masks == [{"type": "from_fixed", "value": "[REDACTED]"}]
+    assert [rule.pattern for rule in made.matchers.regex] == [r"\b\d{5}\b"]
+    assert [item.label for item in made.masks][:2] == ["PATIENT_FIRST_NAME", "MEDICATION_NAME"]
 
 
 def test_the_birth_number_anonymizer() -> None:
@@ -131,7 +135,7 @@ def test_the_birth_number_anonymizer() -> None:
     assert found.problems == ()
     [group] = found.tables[name("insured")].groups
     made: Any = group.mask
-    assert (made.birthDayMin, made.scoreColumn) == ("1901-01-01", "score")
+    assert (made.birthDayMin, made.scoreColumn) == (date(1901, 1, 1), "score")
     assert list(found.tables[name("insured")].columns) == ["id", "premium"]
 
 

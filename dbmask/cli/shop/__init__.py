@@ -22,7 +22,7 @@ CREATE TABLE customer (
   phone VARCHAR(24),
   card VARCHAR(19),
   born DATE,
-  street VARCHAR(60),
+  street VARCHAR(64),
   city VARCHAR(40),
   note TEXT
 );

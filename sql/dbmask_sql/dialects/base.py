@@ -326,6 +326,10 @@ class Dialect:
         """year, month or day of a finite date or timestamp, as an integer."""
         return exp.Extract(this=exp.Var(this=part.upper()), expression=value)
 
+    def endless(self, value: E) -> E | None:
+        """Whether a date or timestamp is none that days could be added to: infinite, or MySQL's zero; None where there is no such thing."""
+        return None
+
     def typed(self, value: E, kind: Kind) -> E:
         """A text (ISO 8601 for dates and times, zoned ones in UTC) as a value of ``kind``."""
         return cast(value, self.types[kind], self.name) if kind in self.types else value

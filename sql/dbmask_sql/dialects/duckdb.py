@@ -177,6 +177,9 @@ class DuckDB(Dialect):
         back = call("TO_MICROSECONDS", exp.Paren(this=exp.Sub(this=start, expression=since.copy())))
         return call("COALESCE", exp.Paren(this=exp.Add(this=value.copy(), expression=back)), value.copy())
 
+    def endless(self, value: E) -> E | None:
+        return call("ISINF", value)
+
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))

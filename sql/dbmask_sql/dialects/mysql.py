@@ -160,6 +160,9 @@ class MySQL(Dialect):
         made = self.typed(self._format(value.copy(), pattern), Kind.DATE if kind is Kind.DATE else Kind.TIMESTAMP)
         return exp.Case(ifs=[exp.If(this=zeros, true=value.copy())], default=made)
 
+    def endless(self, value: E) -> E | None:
+        return exp.EQ(this=self._format(value, "%Y-%m-%d"), expression=text("0000-00-00"))
+
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         return exp.DateAdd(this=value, expression=days, unit=exp.Var(this="DAY"))
 

@@ -163,6 +163,9 @@ class Postgres(Dialect):
         made = call("MAKE_DATE", self.date_part(value, "year"), month, integer(1))
         return exp.Case(ifs=[exp.If(this=call("ISFINITE", value.copy()), true=made)], default=value.copy())
 
+    def endless(self, value: E) -> E | None:
+        return exp.Not(this=call("ISFINITE", value))
+
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         if kind is Kind.DATE:
             return exp.Paren(this=exp.Add(this=value, expression=cast(days, "INT", self.name)))

@@ -1,0 +1,158 @@
+"""The snapshot that reads: one transaction, keys that no log records, rows streamed as columns."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dbmask.errors import ConnectorError
+from dbmask.spi import Batch, Pads
+from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_values import Shape, adapt, shape_of
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlglot import exp
+
+__all__ = ["PostgresReader", "rendered"]
+
+_KEYS = "dbmask_keys"
+_CHUNK = 16  # rows that the driver holds at once
+_BYTES = 4 * 2**20  # of text and bytes in a batch
+
+
+def rendered(query: exp.Expression) -> str:
+    """A query as text, its keys scalar subqueries on the session's temporary table: PostgreSQL reads each once a query."""
+    from sqlglot import exp
+
+    from dbmask_sql.keyref import resolve_keys
+
+    def pad(name: str, part: str) -> exp.Expression:
+        column = exp.column(f"{part}_pad", table="dbmask_k")
+        table = exp.Table(
+            this=exp.to_identifier(_KEYS),
+            db=exp.to_identifier("pg_temp"),
+            alias=exp.TableAlias(this=exp.to_identifier("dbmask_k")),
+        )
+        where = exp.EQ(this=exp.column("name", table="dbmask_k"), expression=exp.Literal.string(name))
+        return exp.select(column).from_(table).where(where).subquery()
+
+    return resolve_keys(query, pad).sql("postgres")
+
+
+class PostgresReader:
+    """One REPEATABLE READ transaction. It may write, since the keys' temporary table is made within it.
+
+    One reading at a time: the server streams, so that it works on the next rows while these are masked.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], where: str) -> None:
+        self.connection = connection
+        self.where = where
+        self._known: set[str] = set()
+        self._made = False
+        self._reading = False
+        self._stream: Any = None  # psycopg's generator of rows
+        with translated(where):
+            self._plain = adapt(connection)
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+            standby = bool(row and row[0])
+            access = "READ ONLY" if standby else "READ WRITE"
+            connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}")
+            position = "pg_last_wal_replay_lsn()" if standby else "pg_current_wal_lsn()"
+            row = connection.execute(f"SELECT {position}::text || ' ' || pg_current_snapshot()::text").fetchone()
+        self._position = str(row[0]) if row else ""
+
+    @property
+    def position(self) -> str:
+        """The write-ahead log's position and the snapshot."""
+        return self._position
+
+    def use_keys(self, pads: Pads) -> None:
+        """Copy pads into a temporary table: COPY's data are in no statement log."""
+        fresh = {n: p for n, p in pads.items() if n not in self._known}
+        if not fresh:
+            return
+        self.require_idle()
+        with translated(self.where), self.connection.cursor() as cursor:
+            if not self._made:
+                cursor.execute(
+                    f"CREATE TEMPORARY TABLE {_KEYS} (name text, inner_pad bytea, outer_pad bytea) ON COMMIT DROP"
+                )
+                self._made = True
+            with cursor.copy(f"COPY pg_temp.{_KEYS} FROM STDIN (FORMAT binary)") as copy:
+                copy.set_types(["text", "bytea", "bytea"])
+                for name, (inner, outer) in fresh.items():
+                    copy.write_row((name, inner, outer))
+        self._known.update(fresh)
+
+    def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
+        """Run a SELECT and stream its columns. Raises ConnectorError, also while another reading stands open.
+
+        A query that fails, or that is left before its end, leaves the snapshot as it was.
+        """
+        from psycopg import capabilities
+
+        text = rendered(query).encode()
+        self.require_idle()
+        with translated(self.where):
+            self.connection.execute("SAVEPOINT dbmask_read")
+            self._reading = True
+            try:
+                shape = shape_of(self.connection, text, self._plain)
+                with self.connection.cursor() as cursor:
+                    chunk = _CHUNK if capabilities.has_stream_chunked() else 1
+                    rows = self._stream = cursor.stream(text, binary=shape.binary, size=chunk)
+                    yield from _batches(rows, shape, batch_rows)
+            finally:
+                self._end()
+
+    def require_idle(self) -> None:
+        """Raise ConnectorError while a reading stands open: the connection is its own until it ends."""
+        if self._reading:
+            raise ConnectorError(f"{self.where}: another reading of this snapshot stands open")
+
+    def _end(self) -> None:
+        from psycopg import Error, pq
+
+        if not self._reading:
+            return
+        if self._stream is not None:
+            self._stream.close()  # cancels what still runs
+        self._reading, self._stream = False, None
+        with contextlib.suppress(Error):
+            if self.connection.info.transaction_status == pq.TransactionStatus.INERROR:
+                self.connection.execute("ROLLBACK TO SAVEPOINT dbmask_read")
+            self.connection.execute("RELEASE SAVEPOINT dbmask_read")
+
+    def close(self) -> None:
+        """Cancel what runs and end the transaction."""
+        from psycopg import Error, pq
+
+        # A reading may be held open by the traceback of the error that ended the run.
+        self._end()
+        with contextlib.suppress(Error):
+            if self.connection.info.transaction_status == pq.TransactionStatus.ACTIVE:
+                self.connection.cancel_safe(timeout=5.0)
+            self.connection.rollback()
+
+
+def _batches(rows: Iterator[tuple[Any, ...]], shape: Shape, most: int) -> Iterator[Batch]:
+    """Gather rows until there are ``most`` of them, or enough bytes."""
+    held: list[tuple[Any, ...]] = []
+    size = 0
+    while some := list(itertools.islice(rows, _CHUNK)):
+        held += some
+        size += sum(len(row[i]) for i in shape.wide for row in some if isinstance(row[i], str | bytes))
+        if len(held) + _CHUNK > most or size >= _BYTES:
+            yield from _columns(held, most)
+            held, size = [], 0
+    if held:
+        yield from _columns(held, most)
+
+
+def _columns(rows: list[tuple[Any, ...]], most: int) -> Iterator[Batch]:
+    for start in range(0, len(rows), most):
+        yield [list(column) for column in zip(*rows[start : start + most], strict=True)]
