@@ -74,6 +74,7 @@ def test_sql_is_python(engine: Engine, setup: Setup) -> None:
     _check(engine, setup, [])
 
 
+@pytest.mark.slow
 @EVERY
 def test_sql_is_python_on_any_value(engine: Engine, setup: Setup) -> None:
     @settings(max_examples=3)

@@ -14,6 +14,7 @@ from sqlglot import exp
 from dbmask.masks._constants import as_constant, constant_sql
 from dbmask.schema import ColumnType, Kind
 from dbmask_sql.canonical import canonical_text, tuple_text
+from dbmask_sql.casing import lower, upper
 from dbmask_sql.dialects import integer
 from dbmask_sql.patterns import portable
 from tests.conformance.engines import Engine
@@ -81,6 +82,21 @@ def test_texts_compare_by_code_points(engine: Engine) -> None:
             literal = exp.Literal.string(other)
             made = run(engine, TEXT, texts, partial(_compared, node, literal))
             assert [bool(m) for m in made] == [holds(t, other) for t in texts]
+
+
+def test_letters_of_every_plane(engine: Engine) -> None:
+    """Each letter alone, so that a database which learns new letters is noticed."""
+    points = [c for c in range(1, 0x11000) if not 0xD800 <= c < 0xE000 and (c < 0x3000 or c > 0xA000)]
+    texts = [f"{chr(c)}é" for c in points]
+    for to_upper, python in ((True, upper), (False, lower)):
+        made = engine.evaluate([TEXT], [texts], partial(_recased, to_upper), KEYS)
+        assert made is None or made.made[0] == [python(t) for t in texts]
+        assert made is not None or engine.name == "mysql"
+
+
+def _recased(to_upper: bool, exprs: Any, dialect: Any) -> Any:
+    made = dialect.change_case(dialect.plain(exprs[0]), to_upper)
+    return None if made is None else [made]
 
 
 def test_places_and_pieces(engine: Engine) -> None:
