@@ -77,7 +77,10 @@ class Replace(ValueMask):
             made = dialect.replace(value, text(old), text(self.new))
             return made if limit is None else dialect.substr(made, 1, limit)
 
-        return self.bound(columns, Promises(type=type_), lambda v: str(v).replace(old, self.new)[:limit], sql)
+        def python(value: Any) -> str:
+            return str(value).replace(old, self.new)[:limit]
+
+        return self.bound(columns, Promises(type=type_), python, sql, keeps_empty=True)
 
     def _positional(self, columns: Columns, inner: Bound) -> Bound:
         type_, start, end = columns.target.type, self.start_index, self.end_index
