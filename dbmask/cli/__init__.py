@@ -19,9 +19,13 @@ COMMANDS = {
     "clone": "dbmask.cli.clone",
     "demo": "dbmask.cli.demo",
     "key": "dbmask.cli.key",
+    "mask": "dbmask.cli.mask",
     "masks": "dbmask.cli.masks",
+    "names": "dbmask.cli.names",
+    "ner": "dbmask.cli.ner",
     "plan": "dbmask.cli.plan",
     "schema": "dbmask.cli.schema",
+    "text": "dbmask.cli.text",
     "value": "dbmask.cli.value",
 }
 """Command name -> module; each module holds a click command called ``command``."""
@@ -31,9 +35,13 @@ _SUMMARY = {
     "clone": "Clone a database into a masked replica.",
     "demo": "Make a small shop database, clone it masked, show both.",
     "key": "Make a masking key.",
+    "mask": "Mask a file.",
     "masks": "List the masks, or describe one.",
+    "names": "Make dictionaries of names.",
+    "ner": "Replace names, places, dates and numbers in a text by tags, without any model.",
     "plan": "Show what a policy does to a database, and everything that stands against it.",
     "schema": "Print the JSON Schema of policies, for editors.",
+    "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
     "value": "Mask values from standard input as a column's are masked.",
 }
 

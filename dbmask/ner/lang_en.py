@@ -43,7 +43,7 @@ LANGUAGE = Language(
     code="en",
     function=words(
         "the and of to in is was were that it for with on at by from his her he she they we you this have has had not are"
-        " an be will which or as but been their our my your when what who please there about after before if can lives works"
+        " an be which or as but been their our my your when what who please there about after before if can lives works"
     ),
     common=words(
         """a about above according account action add address adm admitted after again against age all allergies also although always

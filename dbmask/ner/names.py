@@ -29,6 +29,7 @@ _FORMS = re.compile(
     r"|a\.\s?s|o\.\s?p\.\s?s|z\.\s?s)\b\.?"
 )
 _NEVER_JOIN = words("a u na and the for et")
+_ARTICLES = words("a an the le la les un une des mes ses do so in on at as is it he we my no na po se si")
 _FIELDS = words("iban")
 _ROMAN = re.compile(r"[IVX]{1,5}\Z")
 _INNER_CAPITAL = re.compile(r"[a-z][A-Z]|[A-Z]{2}")
@@ -214,24 +215,17 @@ class _Finder:
         return 0
 
     def _without_opening(self, start: int, end: int) -> int:
-        """Drop ordinary words that have their capital from the sentence ("Nurse Quyen Pham", "The Hague" stays)."""
-        while start < end:
-            token = self.tokens[start]
-            ordinary = token.lower in self.words.common or token.lower in self.words.roles
-            if not (token.opens or (start and self._dropped_before(start))) or not ordinary or self._is_title(token):
-                break
-            if self._known_place(start, end):
-                break
-            if end - start > 1 and token.text in self.lists.first and self.tokens[start + 1].text in self.lists.last:
-                break
+        """Drop an ordinary word that has its capital from the sentence ("Nurse Quyen Pham"; "The Hague" stays)."""
+        token = self.tokens[start]
+        ordinary = token.lower in self.words.common or token.lower in self.words.roles
+        if not token.opens or not ordinary or self._is_title(token) or self._known_place(start, end):
+            return start
+        if end - start > 1 and token.text in self.lists.first and token.lower not in _ARTICLES:
+            return start  # "Will Zywiec", "May Okafor"
+        start += 1
+        while start < end and not self.tokens[start].capital:
             start += 1
-            while start < end and not self.tokens[start].capital:
-                start += 1
         return start
-
-    def _dropped_before(self, at: int) -> bool:
-        before = self.tokens[at - 1]
-        return before.opens and before.kind == "word" and before.end + 1 == self.tokens[at].start
 
     def _without_function_words(self, start: int, end: int) -> tuple[int, int]:
         """Drop months, weekdays and the like from either end, and particles that nothing follows."""

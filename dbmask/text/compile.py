@@ -141,6 +141,7 @@ def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) ->
         names=names,
         finders=finders,
         rules=[(rule.label, rule.matcher) for rule in mask.matchers.rules()],
+        reasons=[rule.why for rule in mask.matchers.rules()],
         maskers=maskers,
         fallback=fallback,
         on_nothing=mask.on_nothing,

@@ -118,6 +118,11 @@ class Rule(_Config):
     label: Label
     context_filters: tuple[ContextFilter, ...] = ()
 
+    @property
+    def why(self) -> str:
+        """The rule in a few words, for those who ask why something was found."""
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContextSource(Rule):
@@ -128,6 +133,11 @@ class ContextSource(Rule):
     column: Text_
     case_sensitive: bool = False
     inflect: Literal["cs"] | None = None
+
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"column {self.column}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +150,11 @@ class SeedFile(Rule):
     seed_column: str | None = None
     case_sensitive: bool = False
 
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"list {self.seed_file}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern(Rule):
@@ -151,6 +166,11 @@ class Pattern(Rule):
     engine: Literal["re2", "re"] = "re2"
     time_limit: Annotated[float, Field(gt=0, le=600)] = 1.0
 
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"pattern {self.pattern}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checksum(Rule):
@@ -159,6 +179,11 @@ class Checksum(Rule):
     matcher: ClassVar[str] = "checksum"
 
     type: Text_
+
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"type {self.type}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +198,11 @@ class Ner(Rule):
     entity: str | None = None
     language: Literal["en", "fr", "cs"] | None = None
     model: str | None = None
+
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"entity {self.entity or self.label}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +246,11 @@ class AiDetect(Rule):
     matcher: ClassVar[str] = "ai_detect"
 
     annotation_config: Annotation
+
+    @property
+    def why(self) -> str:
+        """The rule in a few words."""
+        return f"preset {self.annotation_config.use_preset}" if self.annotation_config.use_preset else "guidelines"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from dbmask.errors import DbmaskError, MaskError
+from dbmask.errors import MaskError
+from dbmask.text.assemble import assembled, reason
 from dbmask.text.batch import Batch, Finder, Found
-from dbmask.text.labels import Chain, Entity, LabelMasker
+from dbmask.text.labels import Chain, LabelMasker
 from dbmask.text.report import TextReport
 from dbmask.text.rows import RowNames
-from dbmask.text.spans import Hit, Span, merge
+from dbmask.text.spans import Part, Place, Span, merge_all
 
 __all__ = ["Engine", "Outcome"]
 
-_Place = tuple[int, int, int]
 _TEXTS = 2_000
 _CHARACTERS = 1 << 20
 
@@ -31,11 +32,11 @@ class Outcome:
     """
 
     output: str
-    places: Sequence[_Place] = ()
+    places: Sequence[Place] = ()
     rules: Sequence[tuple[str, str]] = ()
     failed: str = ""
-    parts: tuple[tuple[Span, ...], ...] = ()
-    rejected: tuple[tuple[Span, str], ...] = ()
+    parts: tuple[tuple[Part, ...], ...] = ()
+    rejected: tuple[tuple[Part, str], ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -45,7 +46,10 @@ class Outcome:
 
 @dataclass
 class Engine:
-    """A bound text mask. ``rules`` gives label and matcher by rank; ``limit`` is the column's length in characters."""
+    """A bound text mask.
+
+    ``rules`` gives label and matcher by rank; ``reasons`` says each in words; ``limit`` is the column's length in characters.
+    """
 
     place: str
     names: RowNames
@@ -55,6 +59,7 @@ class Engine:
     fallback: Chain | None
     on_nothing: str
     nothing: Chain | None
+    reasons: Sequence[str] = ()
     limit: int | None = None
     explain: bool = False
     report: TextReport = field(default_factory=TextReport)
@@ -68,47 +73,38 @@ class Engine:
         return made
 
     def _batch(self, batch: Batch) -> list[Outcome]:
-        hits, failed, founds = self._found(batch)
-        merged = [[] if i in failed else merge(h) for i, h in enumerate(hits)]
+        founds = [self._find(finder, batch) for finder in self.finders]
+        failed: dict[int, str] = {}
+        for found in founds:
+            self.report.dropped += found.dropped
+            for index, why in found.failed.items():
+                failed.setdefault(index, why)
+        merged = merge_all(chain.from_iterable(found.hits for found in founds), len(batch.texts))
+        for index in failed:
+            merged[index] = []
         lemmas = {place: lemma for found in founds for place, lemma in found.lemmas.items()}
-        outputs = self._masked(batch, merged, failed, lemmas)
-        made = []
-        for i, output in enumerate(outputs):
-            if i in failed:
-                outcome = Outcome(self._fall_back(batch, i, failed[i]), failed=failed[i])
-            elif not merged[i]:
-                outcome = Outcome(self._nothing(batch, i))
-            elif self.limit is not None and len(output) > self.limit:
-                why = f"the masked text is longer than the column's {self.limit} characters"
-                outcome = Outcome(self._fall_back(batch, i, why), failed=why)
-            else:
-                outcome = Outcome(output, merged[i], self.rules)
-            if self.explain:
-                self._explain(outcome, i, hits[i], founds)
-            made.append(outcome)
+        labels = [label for label, _ in self.rules]
+        outputs = assembled(batch, merged, labels, self.maskers, lemmas, failed)
+        made = [self._outcome(batch, i, output, merged[i], failed.get(i, "")) for i, output in enumerate(outputs)]
+        if self.explain:
+            for i, outcome in enumerate(made):
+                self._explain(outcome, i, founds)
         nothing = [i for i, outcome in enumerate(made) if not outcome.places and not outcome.failed]
         self.report.name(lambda: (self._row(batch, i) for i in nothing))
         self.report.count(made)
         return made
 
+    def _outcome(self, batch: Batch, index: int, output: str, places: Sequence[Place], failed: str) -> Outcome:
+        if not failed and places and self.limit is not None and len(output) > self.limit:
+            failed = f"the masked text is longer than the column's {self.limit} characters"
+        if failed:
+            return Outcome(self._fall_back(batch, index, failed), failed=failed)
+        return Outcome(output, places, self.rules) if places else Outcome(self._nothing(batch, index))
+
     def _row(self, batch: Batch, index: int) -> str:
         return self.names.of(batch.rows, index, self.report.texts)
 
     # -- finding -------------------------------------------------------------------------------------------------
-
-    def _found(self, batch: Batch) -> tuple[list[list[Hit]], dict[int, str], list[Found]]:
-        hits: list[list[Hit]] = [[] for _ in batch.texts]
-        failed: dict[int, str] = {}
-        founds = []
-        for finder in self.finders:
-            found = self._find(finder, batch)
-            founds.append(found)
-            self.report.dropped += found.dropped
-            for index, start, negative, rank in found.hits:
-                hits[index].append((start, negative, rank))
-            for index, reason in found.failed.items():
-                failed.setdefault(index, reason)
-        return hits, failed, founds
 
     def _find(self, finder: Finder, batch: Batch) -> Found:
         try:
@@ -123,7 +119,7 @@ class Engine:
             try:
                 found = finder.find(batch.one(i))
             except Exception as error:
-                whole.failed[i] = f"{finder.name} failed: {_reason(error)}"
+                whole.failed[i] = f"{finder.name} failed: {reason(error)}"
                 continue
             whole.hits += [(i, *hit[1:]) for hit in found.hits]
             whole.rejected += [(i, *item[1:]) for item in found.rejected]
@@ -132,62 +128,7 @@ class Engine:
                 whole.failed[i] = found.failed[0]
         return whole
 
-    # -- masking -------------------------------------------------------------------------------------------------
-
-    def _masked(
-        self, batch: Batch, merged: list[list[_Place]], failed: dict[int, str], lemmas: Mapping[_Place, str]
-    ) -> list[str]:
-        wanted: dict[str, list[Entity]] = {}
-        for i, spans in enumerate(merged):
-            if spans:
-                self._entities(batch.texts[i], i, spans, wanted, lemmas)
-        made: dict[str, Iterator[str | None]] = {
-            label: iter(self._apply(self.maskers[label], entities, batch, failed)) for label, entities in wanted.items()
-        }
-        rules = self.rules
-        outputs = []
-        for text, spans in zip(batch.texts, merged, strict=True):
-            parts, at = [], 0
-            for start, end, rank in spans:
-                parts.append(text[at:start])
-                parts.append(next(made[rules[rank][0]]) or "")
-                at = end
-            parts.append(text[at:])
-            outputs.append("".join(parts) if spans else text)
-        return outputs
-
-    def _entities(
-        self,
-        text: str,
-        row: int,
-        spans: list[_Place],
-        wanted: dict[str, list[Entity]],
-        lemmas: Mapping[_Place, str],
-    ) -> None:
-        rules = self.rules
-        beside: dict[str, list[str]] = {}
-        for start, end, rank in spans:
-            label = rules[rank][0]
-            entity = text[start:end]
-            beside.setdefault(label, []).append(entity)
-            lemma = lemmas.get((row, start, end), "") if lemmas else ""
-            wanted.setdefault(label, []).append(Entity(entity, row, beside, lemma))
-
-    def _apply(
-        self, masker: LabelMasker, entities: list[Entity], batch: Batch, failed: dict[int, str]
-    ) -> list[str | None]:
-        try:
-            return list(masker.apply(entities, batch.rows))
-        except Exception:
-            # As with matchers: only the texts whose own entity cannot be masked are replaced.
-            made: list[str | None] = []
-            for entity in entities:
-                try:
-                    made += masker.apply([entity], batch.rows)
-                except Exception as error:
-                    failed.setdefault(entity.row, f"the masks of {masker.label} failed: {_reason(error)}")
-                    made.append(None)
-            return made
+    # -- whole texts ---------------------------------------------------------------------------------------------
 
     def _fall_back(self, batch: Batch, index: int, why: str) -> str:
         if self.fallback is None:
@@ -209,32 +150,24 @@ class Engine:
             made = chain.apply([batch.texts[index]], batch.rows, [index])[0]
         except Exception as error:
             where = f"{self.place}, {self._row(batch, index)}"
-            raise MaskError(f"{where}: the fallback masks failed: {_reason(error)}") from None
+            raise MaskError(f"{where}: the fallback masks failed: {reason(error)}") from None
         if self.limit is not None and len(made) > self.limit:
             raise MaskError(f"{self.place}: the fallback is longer than the column's {self.limit} characters")
         return made
 
-    def _explain(self, outcome: Outcome, index: int, hits: list[Hit], founds: list[Found]) -> None:
-        parts = sorted(hits)
-        outcome.parts = tuple(
-            tuple(
-                Span(start, -negative, *self.rules[rank])
-                for start, negative, rank in parts
-                if span.start <= start < span.end
-            )
-            for span in outcome.spans
-        )
+    def _explain(self, outcome: Outcome, index: int, founds: list[Found]) -> None:
+        def part(start: int, negative: int, rank: int) -> Part:
+            return Part(start, -negative, *self.rules[rank], self.reasons[rank])
+
+        hits = sorted(hit[1:] for found in founds for hit in found.hits if hit[0] == index)
+        parts = [part(*hit) for hit in hits]
+        outcome.parts = tuple(tuple(p for p in parts if span.start <= p.start < span.end) for span in outcome.spans)
         outcome.rejected = tuple(
-            (Span(start, -negative, *self.rules[rank]), why)
+            (part(start, negative, rank), why)
             for found in founds
             for at, start, negative, rank, why in found.rejected
             if at == index
         )
-
-
-def _reason(error: Exception) -> str:
-    """What may be said of an error: our own messages hold no content; of others only the type is shown."""
-    return str(error) if isinstance(error, DbmaskError) else type(error).__name__
 
 
 def _pieces(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dbmask.errors import BindError, MaskError
 from dbmask.keys import KeyRing
@@ -18,30 +18,35 @@ from dbmask.text.sources import Material, SourcedRing, framed
 from dbmask.text.steps import MaskStep
 from dbmask_sql.canonical import canonical_text
 
-__all__ = ["ENTITY", "Chain", "Entity", "LabelMasker", "bind_chain", "with_target"]
+__all__ = ["ENTITY", "Chain", "Entities", "LabelMasker", "bind_chain", "with_target"]
 
 ENTITY = ColumnType(Kind.TEXT, "text")
 """What a mask of a label stands on: a text of any length."""
 
 
-_NO_OTHERS: Mapping[str, Sequence[str]] = {}
+@dataclass
+class Entities:
+    """Entities of one label in a batch, in order: their texts, and the place of each one's text in the batch.
 
-
-class Entity(NamedTuple):
-    """One entity to mask: its text, the place of its row in the batch, and the entities by label in the same text.
-
-    ``lemma`` is the value of which the text is an inflected form: that is masked, and the mask is inflected.
+    ``lemmas``: the value of which a text is an inflected form, where that is so; it is masked, and the mask inflected.
+    ``beside``: by place, the entities of every label in the same text; filled where a hash source asks for them.
     """
 
-    text: str
-    row: int
-    beside: Mapping[str, Sequence[str]] = _NO_OTHERS
-    lemma: str = ""
+    values: list[str] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    lemmas: list[str] = field(default_factory=list)
+    beside: Sequence[Mapping[str, Sequence[str]]] = ()
+
+    def one(self, at: int) -> Entities:
+        """One of them alone."""
+        return Entities([self.values[at]], [self.rows[at]], self.lemmas[at : at + 1], self.beside)
 
     @property
-    def value(self) -> str:
+    def originals(self) -> list[str]:
         """What is masked."""
-        return self.lemma or self.text
+        if not self.lemmas:
+            return self.values
+        return [lemma or value for lemma, value in zip(self.lemmas, self.values, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -138,24 +143,26 @@ class LabelMasker:
         """The labels that sources read."""
         return tuple(s.label for s in self.sources if s.label is not None)
 
-    def apply(self, entities: Sequence[Entity], rows: Mapping[str, Sequence[Any]]) -> list[str]:
+    def apply(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         """Mask entities in order. Raises MaskError."""
-        made = self._values(entities, rows)
-        for i, entity in enumerate(entities):
-            if entity.lemma:
-                made[i] = declined_like(entity.text, entity.lemma, made[i])
+        originals = entities.originals
+        made = (
+            self._sourced_values(entities, rows) if self._sourced else self._chain.apply(originals, rows, entities.rows)
+        )
+        for i, lemma in enumerate(entities.lemmas):
+            if lemma:
+                made[i] = declined_like(entities.values[i], lemma, made[i])
         return made
 
-    def _values(self, entities: Sequence[Entity], rows: Mapping[str, Sequence[Any]]) -> list[str]:
-        if not self._sourced:
-            return self._chain.apply([e.value for e in entities], rows, [e.row for e in entities])
+    def _sourced_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         made = []
-        for entity in entities:
-            self._material.use(b"" if self._random else self._material_of(entity, rows))
+        for value, row in zip(entities.originals, entities.rows, strict=True):
+            beside = entities.beside[row] if entities.beside else {}
+            self._material.use(b"" if self._random else self._material_of(value, row, beside, rows))
             self._afresh.use(secrets.token_bytes(16))
             if self._material.bound or self._afresh.bound:
                 self._chain = self._bind()
-            made += self._chain.apply([entity.value], rows, [entity.row])
+            made += self._chain.apply([value], rows, [row])
         return made
 
     def _bind(self) -> Chain:
@@ -165,17 +172,20 @@ class LabelMasker:
         rings = [afresh if self._random or s.random else material for s in self._steps]
         return bind_chain(self._steps, self._columns, rings)
 
-    def _material_of(self, entity: Entity, rows: Mapping[str, Sequence[Any]]) -> bytes:
+    def _material_of(
+        self, value: str, row: int, beside: Mapping[str, Sequence[str]], rows: Mapping[str, Sequence[Any]]
+    ) -> bytes:
         """The material of all sources but the entity itself. What is not there leaves the entity to stand for it."""
         parts: list[bytes | None] = []
         for source in self.sources:
             if source.label is not None:
-                found: Any = "\0".join(sorted(set(entity.beside.get(source.label, ()))))
+                found: Any = "\0".join(sorted(set(beside.get(source.label, ()))))
             elif source.column is not None:
-                found = _as_text(rows[source.column][entity.row], self._columns.other(source.column, "hash_sources"))
+                column = self._columns.other(source.column, "hash_sources")
+                found = _as_text(rows[source.column][row], column)
             else:
                 continue
-            parts.append((found or f"\0{entity.value}").encode("utf-8", "surrogatepass"))
+            parts.append((found or f"\0{value}").encode("utf-8", "surrogatepass"))
         return framed(parts)
 
 

@@ -16,7 +16,7 @@ from dbmask.text.compile import compile_text
 from dbmask.text.engine import Outcome
 from dbmask.text.mask import Text
 from dbmask.text.report import TextReport
-from dbmask.text.spans import Span
+from dbmask.text.spans import Part, Span
 
 __all__ = ["AiCallable", "TextMasker", "TextResult"]
 
@@ -37,8 +37,8 @@ class TextResult:
     output: str
     spans: tuple[Span, ...] = ()
     failed: str = ""
-    parts: tuple[tuple[Span, ...], ...] = ()
-    rejected: tuple[tuple[Span, str], ...] = ()
+    parts: tuple[tuple[Part, ...], ...] = ()
+    rejected: tuple[tuple[Part, str], ...] = ()
 
 
 class TextMasker:
@@ -66,8 +66,18 @@ class TextMasker:
         mask = build_mask({"mask": "text", **config}, folder=str(folder))
         if not isinstance(mask, Text):
             raise UsageError("a text masker needs the parameters of the mask `text`")
-        self._columns = _columns_of(mask)
-        compiled = compile_text(mask, self._columns, _ring(key), ai)
+        self._bind(mask, _ring(key), ai)
+
+    @classmethod
+    def of(cls, mask: Text, keys: KeyRing) -> TextMasker:
+        """A masker from a mask that a policy has made. Raises as the class does."""
+        made = cls.__new__(cls)
+        made._bind(mask, keys, None)
+        return made
+
+    def _bind(self, mask: Text, keys: KeyRing, ai: AiCallable | None) -> None:
+        target = Column("text", _TEXT)
+        compiled = compile_text(mask, Columns((target,), _AnyColumn({target.name: target})), keys, ai)
         self._engine = compiled.engine
         self._inputs = compiled.inputs
         self.warnings = compiled.notes
@@ -130,8 +140,3 @@ class _AnyColumn(dict[str, Column]):
 
     def __missing__(self, name: str) -> Column:
         return self.get(name)
-
-
-def _columns_of(mask: Text) -> Columns:
-    target = Column("text", _TEXT)
-    return Columns((target,), _AnyColumn({target.name: target}), table="")

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Hit", "Span", "merge"]
+__all__ = ["Hit", "Part", "Place", "Span", "merge", "merge_all"]
 
 Hit = tuple[int, int, int]
 """(start, -end, rank). Sorted, the first of an overlapping group has the left-most start, then the greatest length,
 then the lowest rank; ``rank`` counts rules by matcher priority and order of declaration."""
+
+Place = tuple[int, int, int]
+"""(start, end, rank) of what hits were merged to."""
 
 
 class Span(NamedTuple):
@@ -25,22 +28,37 @@ class Span(NamedTuple):
     matcher: str
 
 
-def merge(hits: Iterable[Hit]) -> list[tuple[int, int, int]]:
+class Part(NamedTuple):
+    """What one rule found: the stretch, its label and matcher, and the rule in a few words."""
+
+    start: int
+    end: int
+    label: str
+    matcher: str
+    why: str
+
+
+def merge(hits: Iterable[Hit]) -> list[Place]:
     """Join overlapping hits, transitively, into (start, end, rank); those that only touch stay apart.
 
     >>> merge([(0, -4, 2), (2, -7, 1), (7, -9, 0)])
     [(0, 7, 2), (7, 9, 0)]
     """
-    made: list[tuple[int, int, int]] = []
-    start, end, rank = -1, -1, -1
-    for at, negative, by in sorted(hits):
-        if at < end:
+    return merge_all(((0, *hit) for hit in hits), 1)[0]
+
+
+def merge_all(hits: Iterable[tuple[int, int, int, int]], texts: int) -> list[list[Place]]:
+    """The same for hits of many texts at once: (text, start, -end, rank); a list for each text."""
+    made: list[list[Place]] = [[] for _ in range(texts)]
+    text, start, end, rank = -1, -1, -1, -1
+    for at, begin, negative, by in sorted(hits):
+        if at == text and begin < end:
             if -negative > end:
                 end = -negative
             continue
-        if end >= 0:
-            made.append((start, end, rank))
-        start, end, rank = at, -negative, by
-    if end >= 0:
-        made.append((start, end, rank))
+        if text >= 0:
+            made[text].append((start, end, rank))
+        text, start, end, rank = at, begin, -negative, by
+    if text >= 0:
+        made[text].append((start, end, rank))
     return made

@@ -32,7 +32,8 @@ def variants(entry: str) -> tuple[str, ...]:
 
 @dataclass
 class _Index:
-    """One automaton for all rules that compare alike. ``entries`` holds, by pattern, what to check and the rules."""
+    """One automaton for all rules that compare alike. ``entries`` holds, by pattern: what to compare the text with
+    where the pattern says too little, how far start and end are off, and the rule's rank."""
 
     whole: bool
     sensitive: bool
@@ -51,7 +52,8 @@ class _Index:
                     self.entries.append([])
                 # A pattern that mapping made ambiguous is compared with the text itself.
                 check = compared if self.whole and " " in self._mapped(compared) else ""
-                item = (check, left, right, rank)
+                shift = int(self.whole)  # the space before the first text
+                item = (check, left - shift, -right - shift, rank)
                 if item not in self.entries[at]:
                     self.entries[at].append(item)
 
@@ -74,20 +76,17 @@ class _Index:
             store_patterns=False,
         )
 
-    def hits(self, batch: Batch) -> Iterable[tuple[int, int, int]]:
-        """(start, end, rank) in the joined text, in the order of the ends that the automaton saw."""
-        compared = batch.joined if self.sensitive else batch.joined_folded
-        shift = 0
-        haystack = compared
+    def compared(self, batch: Batch) -> str:
+        """The joined text as entries are compared with it."""
+        return batch.joined if self.sensitive else batch.joined_folded
+
+    def matches(self, batch: Batch) -> list[tuple[int, int, int]]:
+        """(pattern, start, end) of every occurrence, in the order of the ends, in the joined text."""
+        haystack = self.compared(batch)
         if self.whole:
             haystack = " " + (split if self.sensitive else edges)(batch.joined)
-            shift = 1
-        entries = self.entries
-        for pattern, start, end in self.automaton.find_matches_as_indexes(haystack, overlapping=True):
-            for check, left, right, rank in entries[pattern]:
-                at, to = start + left - shift, end - right - shift
-                if not check or compared[at:to] == check:
-                    yield at, to, rank
+        found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
+        return found
 
 
 class SeedFinder:
@@ -116,23 +115,27 @@ class SeedFinder:
         return found
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
-        starts, filters, texts = batch.starts, self._filters, batch.clean
+        starts, filters, entries = batch.starts, self._filters, index.entries
+        compared = index.compared(batch)
         add = found.hits.append
         text, begin, limit = 0, 0, starts[1]
-        for at, to, rank in index.hits(batch):
-            while at >= limit:
-                text += 1
-                begin, limit = starts[text], starts[text + 1]
-            if at < begin:
-                # A long entry ends behind a short one that began later, perhaps in the text before.
-                text, begin, limit = _text_of(starts, at)
-            if to >= limit:
-                continue  # over the line feed between two texts
-            chosen = filters.get(rank)
-            if chosen is None:
-                add((text, at - begin, begin - to, rank))
-            else:
-                filtered(chosen, texts[text], text, at - begin, to - begin, rank, found)
+        for pattern, start, end in index.matches(batch):
+            for check, left, right, rank in entries[pattern]:
+                at, to = start + left, end + right
+                if check and compared[at:to] != check:
+                    continue
+                while at >= limit:
+                    text += 1
+                    begin, limit = starts[text], starts[text + 1]
+                if at < begin:
+                    # A long entry ends behind a short one that began later, perhaps in the text before.
+                    text, begin, limit = _text_of(starts, at)
+                if to >= limit:
+                    continue  # over the line feed between two texts
+                if rank in filters:
+                    filtered(filters[rank], batch.clean[text], text, at - begin, to - begin, rank, found)
+                else:
+                    add((text, at - begin, begin - to, rank))
 
 
 def _text_of(starts: list[int], at: int) -> tuple[int, int, int]:

@@ -78,7 +78,7 @@ def test_images_fill_their_windows_evenly() -> None:
     low, high = windows(given)
     at = np.array([5_000, 15_000, 25_000, 35_000, len(low) - 60])
     counts = np.zeros((len(at), 5))
-    keys = 150
+    keys = 100
     for number in range(keys):
         image = DateMap(given, key(number)).image
         place = (image[at] - low[at]) / (high[at] - low[at] + 1)

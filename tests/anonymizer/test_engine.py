@@ -90,7 +90,7 @@ def test_forms_of_dates() -> None:
         assert one(birthDate=f"1971-03-19{tail}")["birthDate"] == f"{moved}{tail}"
     out = dt.datetime(1850, 1, 1, 3)
     assert one(birthDate=out) == {"birthDate": out, "flags": ["AA_BD_NOT_CHANGED"]}
-    mixed = [day, noon, "1971-03-19", None, ""]
+    mixed: list[Any] = [day, noon, "1971-03-19", None, ""]
     assert MASKER.apply_columns({"birthDate": mixed}).columns["birthDate"] == [
         one(birthDate=v)["birthDate"] for v in mixed
     ]
@@ -132,7 +132,7 @@ def test_names_need_a_dictionary_when_they_come() -> None:
 
 def test_on_invalid_null_and_error() -> None:
     nulls = anonymizer(on_invalid="null")
-    row = {"rc": "x", "birthDate": "1850-01-01", "firstName": "Nobody", "lastName": "Known?"}
+    row: dict[str, Any] = {"rc": "x", "birthDate": "1850-01-01", "firstName": "Nobody", "lastName": "Known?"}
     flags = ["AA_FN_NOT_CHANGED", "AA_LN_NOT_CHANGED", "AA_RC_NOT_CHANGED", "AA_BD_NOT_CHANGED"]
     assert one(nulls, **row) == {**dict.fromkeys(row), "flags": flags}
     assert one(nulls, birthDate="nonsense")["birthDate"] is None
@@ -173,6 +173,15 @@ def test_unique_refuses_ranges_in_which_numbers_could_meet() -> None:
         anonymizer(unique=True, birthDayMin="1908-01-01")
     with pytest.raises(PolicyError, match="unique"):
         anonymizer(unique=True, birthDayMax="2020-01-01", extendedSince="2004-12-01")
+
+
+def test_unique_holds_for_what_is_replaced_too() -> None:
+    masker = anonymizer(unique=True, on_invalid="replace")
+    heads = ["710319", "711301", "010229", "71031X", "991231", "850714", "85x714"]
+    given_ = sorted({h + t for h in heads for t in ("", "/274", "2745", "2746", "/2745", "12345")})
+    made = masker.apply_columns({"rc": given_}).columns["rc"]
+    assert len(set(made)) == len(given_)
+    assert not set(made) & {g for g in given_ if not g.startswith("710319")}
 
 
 def test_unique_refuses_rows_whose_numbers_could_meet_others() -> None:

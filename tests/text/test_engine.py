@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dbmask.errors import BindError, MaskError, PolicyError, UsageError
 from dbmask.text import Span, TextMasker
+from dbmask.text.spans import Part
 
 KEY = b"a key for tests, of 32 bytes ...!"
 DIGITS = {"regex": [{"label": "N", "pattern": r"\d+"}]}
@@ -179,8 +180,10 @@ def test_explaining_a_text() -> None:
     }
     result = TextMasker(config).mask("7 Tom, Tomas", {"name": "Tom"}, explain=True)
     assert result.spans == (Span(0, 5, "N", "regex"),)
-    assert result.parts == ((Span(0, 3, "N", "regex"), Span(2, 5, "P", "context_sources")),)
-    assert result.rejected == ((Span(7, 10, "P", "context_sources"), "match_whole_words_only"),)
+    assert result.parts == (
+        (Part(0, 3, "N", "regex", r"pattern \d+ T"), Part(2, 5, "P", "context_sources", "column name")),
+    )
+    assert result.rejected == ((Part(7, 10, "P", "context_sources", "column name"), "match_whole_words_only"),)
 
 
 # -- what holds for any text -------------------------------------------------------------------------------------

@@ -1,0 +1,135 @@
+"""Plain text from files and pipes: whole or line by line, decoded with the place of what is no text, written complete or not at all."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from dbmask.errors import UsageError
+
+__all__ = ["MaskTexts", "mask_stream", "opened", "written"]
+
+MaskTexts = Callable[[list[str]], Sequence[str]]
+"""Texts in, masked texts out."""
+
+_BATCH = 2_000
+_CHARACTERS = 1 << 20
+_SPOOL = 1 << 24
+
+
+def mask_stream(
+    source: BinaryIO, target: IO[bytes], mask: MaskTexts, encoding: str = "utf-8", lines: bool = False
+) -> int:
+    """Mask a file as one text, or each of its lines as one, line ends kept; return the number of texts.
+
+    Raises UsageError for an unknown encoding, and for bytes that are no text in it, with their position.
+    """
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise UsageError(f"there is no encoding {encoding!r}") from None
+    if not lines:
+        target.write(_encoded(mask([_decoded(source.read(), encoding, 0, 0)])[0], encoding))
+        return 1
+    count = 0
+    for batch in _batches(_lines(source, encoding)):
+        bodies = [line.rstrip("\r\n") for line in batch]
+        for line, body, made in zip(batch, bodies, mask(bodies), strict=True):
+            target.write(_encoded(made + line[len(body) :], encoding))
+        count += len(batch)
+    return count
+
+
+def _lines(source: BinaryIO, encoding: str) -> Iterator[str]:
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        # There a line feed is no byte of its own.
+        yield from _decoded(source.read(), encoding, 0, 0).splitlines(keepends=True)
+        return
+    at = 0
+    for number, line in enumerate(source, 1):
+        yield _decoded(line, encoding, at, number)
+        at += len(line)
+
+
+def _decoded(data: bytes, encoding: str, at: int, line: int) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if not line:
+            line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"line {line}, byte {at + error.start}: not {encoding} text (name another with --encoding)"
+        ) from None
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        raise UsageError(f"the masked text cannot be written in {encoding} (use --encoding utf-8)") from None
+
+
+def _batches(lines: Iterator[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    characters = 0
+    for line in lines:
+        batch.append(line)
+        characters += len(line)
+        if len(batch) == _BATCH or characters > _CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A file for reading; ``-`` is standard input. Raises UsageError where it cannot be read."""
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below, and reading errors are not opening errors
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def written(path: str | None) -> Iterator[IO[bytes]]:
+    """Where a result goes: a file that appears when it is complete, or standard output. Nothing comes out of a failed run."""
+    if path is None or path == "-":
+        with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+            yield spool
+            spool.seek(0)
+            while piece := spool.read(1 << 16):
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        return
+    place = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        mode = place.stat().st_mode & 0o777 if place.exists() else 0o666 & ~_umask()
+        os.chmod(name, mode)
+        os.replace(name, place)
+    except BaseException:  # Ctrl-C too: nothing half-done stays
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
