@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dbmask_sql.dialects import Dialect
 
-__all__ = ["Absent", "Chain", "bind_chain", "bind_part", "inputs_of", "of_part", "sql_of_part"]
+__all__ = ["Absent", "Chain", "bind_chain", "bind_part", "inputs_of", "narrow", "of_part", "sql_of_part"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,20 @@ class Absent:
 
 def bind_part(mask: Mask, columns: Columns, keys: KeyRing, owner: str) -> Bound:
     """Bind an inner mask of ``owner``. Raises BindError where it does not fit, or writes other columns than its own."""
+    if "file" not in mask.profiles:
+        raise BindError(
+            f"{mask.name} cannot stand inside {owner}", "it runs in a database alone: let it stand by itself"
+        )
     bound = mask.bind(columns, keys)
     if bound.outputs != (columns.target.name,):
         raise BindError(f"{mask.name} cannot stand inside {owner}", "it does not give one value for one value")
     return bound
+
+
+def narrow(owner: Mask, inner: Sequence[Mask]) -> None:
+    """Let a composite mask run only where all its inner masks may."""
+    shared = frozenset.intersection(owner.profiles, *(m.profiles for m in inner))
+    object.__setattr__(owner, "profiles", shared)
 
 
 def inputs_of(target: str, parts: Sequence[Bound], others: Sequence[str] = ()) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dbmask.errors import BindError
+from dbmask.masks.build import build_mask
 from dbmask.schema import ColumnType, Kind
 from tests.masks.engines import bind, in_python, one
 
@@ -40,6 +41,21 @@ def test_a_chain_may_pass_through_the_masked_value_of_another_column() -> None:
 def test_a_chain_must_end_in_the_columns_kind() -> None:
     with pytest.raises(BindError):
         bind({"mask": "chain", "masks": ["uuid", {"mask": "generalize", "step": 1, "method": "floor"}]}, INT)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"mask": "chain", "masks": ["keep", "shuffle"]},
+        {"mask": "concat", "masks": ["shuffle"]},
+        {"mask": "when", "if": {"column": "v", "is_null": True}, "then": "shuffle", "else": "keep"},
+        {"mask": "replace", "masks": ["shuffle"]},
+        {"mask": "regex", "regex": "a", "masks": ["shuffle"]},
+    ],
+    ids=str,
+)
+def test_a_composite_runs_only_where_its_masks_may(spec: Any) -> None:
+    assert build_mask(spec).profiles == build_mask("shuffle").profiles < build_mask("keep").profiles
 
 
 def test_concat_leaves_nulls_out() -> None:

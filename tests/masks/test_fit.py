@@ -71,6 +71,12 @@ COLUMNS: list[tuple[Any, ColumnType, str, str]] = [
     ("email", INT, "the column is integer", "fixed"),
     ("email", varchar(19), "an e-mail address takes 20 characters at example.com", "hash with `length: 19`"),
     ({"mask": "email", "unique": True}, varchar(31), "with `unique` takes 32 characters", "shorter `host`"),
+    (
+        {"mask": "chain", "masks": [{"mask": "sql", "expression": "{value}"}]},
+        TEXT,
+        "sql cannot stand inside chain",
+        "by itself",
+    ),
     ({"mask": "chain", "masks": ["drop"]}, TEXT, "drop cannot stand inside chain", "one value for one value"),
     (
         {"mask": "chain", "masks": [{"mask": "substring", "end_index": 3}, "hash"]},

@@ -204,7 +204,15 @@ class Dialect:
             def piece(start: int, length: int) -> E:
                 return self.substr(known.copy(), start + 1, length)
 
-            parts = [piece(0, 8), text("-"), piece(8, 4), text("-8"), piece(13, 3), text("-"), self._variant(piece(16, 1))]
+            parts = [
+                piece(0, 8),
+                text("-"),
+                piece(8, 4),
+                text("-8"),
+                piece(13, 3),
+                text("-"),
+                self._variant(piece(16, 1)),
+            ]
             return self.concat(*parts, piece(17, 3), text("-"), piece(20, 12))
 
         return self.shared(digits, laid_out, self.fresh("h", digits))

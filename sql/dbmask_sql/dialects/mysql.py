@@ -129,7 +129,8 @@ class MySQL(Dialect):
     def uuid8(self, digits: E) -> E:
         # Values cannot be named here; INSERT names the digits once for all pieces, and once more for the variant.
         made = call("INSERT", digits, integer(21), integer(0), text("-"))
-        for start, length, new in ((17, 1, self._variant(self.substr(digits.copy(), 17, 1))), (17, 0, text("-")), (13, 1, text("-8")), (9, 0, text("-"))):
+        variant = self._variant(self.substr(digits.copy(), 17, 1))
+        for start, length, new in ((17, 1, variant), (17, 0, text("-")), (13, 1, text("-8")), (9, 0, text("-"))):
             made = call("INSERT", made, integer(start), integer(length), new)
         return self.substr(made, 1, 36)
 

@@ -136,7 +136,9 @@ class Postgres(Dialect):
         first = self.change_case(self.substr(word, 1, 1), upper=True)
         rest = self.change_case(self.substr(word.copy(), 2), upper=False)
         assert first is not None and rest is not None  # noqa: S101 - above
-        made = exp.select(self.concat(first, rest)).from_(_unnested(call("STRING_TO_ARRAY", value, text(" ")), "words", "w"))
+        made = exp.select(self.concat(first, rest)).from_(
+            _unnested(call("STRING_TO_ARRAY", value, text(" ")), "words", "w")
+        )
         joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
         there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
         return exp.Case(ifs=[exp.If(this=there, true=joined)])
