@@ -33,6 +33,16 @@ def _number(value: float, name: str) -> Decimal:
     return made
 
 
+_QUICK = 9
+"""Texts of so many digits or fewer are read as integers, which takes a database a fraction of the time."""
+
+
+def _quick(value: exp.Expression, digits: exp.Expression, other: exp.Expression, dialect: Dialect) -> exp.Expression:
+    from sqlglot import exp
+
+    return exp.Case(ifs=[exp.If(this=dialect.is_digits(value.copy(), _QUICK), true=digits)], default=other)
+
+
 @dataclass(frozen=True)
 class Steps:
     """Brackets of one width, from zero in both directions."""
@@ -84,9 +94,28 @@ class Steps:
 
             known = dialect.exact(value, Kind.TEXT)
             lower = dialect.shared(known, lambda n: dialect.floor_to(n, self.step), dialect.fresh("n", known))
-            return dialect.shared(lower, label, dialect.fresh("b", lower))
+            made = dialect.shared(lower, label, dialect.fresh("b", lower))
+            return _quick(value, self._quick_label(value, floor, dialect), made, dialect) if self._is_small else made
 
         return python, sql
+
+    @property
+    def _is_small(self) -> bool:
+        return self.whole and self.step < 10**_QUICK
+
+    def _quick_label(self, value: exp.Expression, floor: bool, dialect: Dialect) -> exp.Expression:
+        from sqlglot import exp
+
+        from dbmask_sql.dialects.base import integer, text
+
+        def label(low: exp.Expression) -> exp.Expression:
+            first = dialect.to_text(low)
+            high = exp.Paren(this=exp.Add(this=low.copy(), expression=integer(int(self.step))))
+            return first if floor else dialect.concat(first, text("-"), dialect.to_text(high))
+
+        known = dialect.to_int(value.copy())
+        rest = dialect.mod(known.copy(), int(self.step))
+        return label(exp.Paren(this=exp.Sub(this=known, expression=rest)))
 
 
 @dataclass(frozen=True)
@@ -134,7 +163,7 @@ class Bins:
         def sql(value: exp.Expression, dialect: Dialect) -> exp.Expression:
             from sqlglot import exp
 
-            from dbmask_sql.dialects.base import text
+            from dbmask_sql.dialects.base import number, text
 
             def label(n: exp.Expression) -> exp.Expression:
                 null = exp.If(this=exp.Is(this=n.copy(), expression=exp.Null()), true=exp.Null())
@@ -144,8 +173,16 @@ class Bins:
                 ]
                 return exp.Case(ifs=[null, *ifs], default=text(texts[-1]))
 
+            def quick(n: exp.Expression) -> exp.Expression:
+                ifs = [
+                    exp.If(this=exp.LT(this=n.copy(), expression=number(bound)), true=text(made))
+                    for bound, made in zip(self.bounds, texts, strict=False)
+                ]
+                return exp.Case(ifs=ifs, default=text(texts[-1]))
+
             known = dialect.exact(value, Kind.TEXT)
-            return dialect.shared(known, label, dialect.fresh("n", known))
+            made = dialect.shared(known, label, dialect.fresh("n", known))
+            return _quick(value, quick(dialect.to_int(value.copy())), made, dialect)
 
         return python, sql
 

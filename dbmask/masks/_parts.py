@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dbmask_sql.dialects import Dialect
 
-__all__ = ["Absent", "Chain", "bind_chain", "bind_part", "inputs_of", "of_part", "sql_of_part"]
+__all__ = ["Absent", "Chain", "bind_chain", "bind_part", "inputs_of", "narrow", "of_part", "sql_of_part"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,22 @@ class Absent:
 
 def bind_part(mask: Mask, columns: Columns, keys: KeyRing, owner: str) -> Bound:
     """Bind an inner mask of ``owner``. Raises BindError where it does not fit, or writes other columns than its own."""
+    if "file" not in mask.profiles:
+        raise BindError(
+            f"{mask.name} cannot stand inside {owner}", "it runs in a database alone: let it stand by itself"
+        )
     bound = mask.bind(columns, keys)
     if bound.outputs != (columns.target.name,):
         raise BindError(f"{mask.name} cannot stand inside {owner}", "it does not give one value for one value")
     if getattr(bound, "whole_column", False) and owner != "chain":
         raise BindError(f"{mask.name} cannot stand inside {owner}", "it needs the whole column")
     return bound
+
+
+def narrow(owner: Mask, inner: Sequence[Mask]) -> None:
+    """Let a composite mask run only where all its inner masks may."""
+    shared = frozenset.intersection(owner.profiles, *(m.profiles for m in inner))
+    object.__setattr__(owner, "profiles", shared)
 
 
 def inputs_of(target: str, parts: Sequence[Bound], others: Sequence[str] = ()) -> tuple[str, ...]:
@@ -59,7 +69,10 @@ def of_part(part: Bound, named: dict[str, list[Any]]) -> list[Any]:
 def sql_of_part(part: Bound, named: dict[str, exp.Expression], dialect: Dialect) -> exp.Expression | None:
     """A part's expression for columns' expressions by name."""
     made = part.sql([named[name].copy() for name in part.inputs], dialect)
-    return None if made is None else made[0]
+    if made is None:
+        return None
+    # Texts of several columns, and literals, meet in one character set and collation.
+    return dialect.plain(made[0]) if part.promises.type.is_text else made[0]
 
 
 @dataclass(frozen=True)

@@ -191,10 +191,12 @@ class ValueMask(Mask):
         promises: Promises,
         python: Callable[[Any], Any],
         sql: Callable[[exp.Expression, Dialect], exp.Expression | None] | None = None,
+        keeps_empty: bool = False,
     ) -> ValueBound:
         """A Bound over the target from a function of one non-null, non-empty value and, where there is one, its SQL form.
 
         Both forms are given texts without char(n)'s padding; the SQL form is given them compared by code points.
+        ``keeps_empty`` says that the SQL form itself makes the empty text of the empty text.
         Raises BindError where what comes out, or what stands for null or empty, does not fit the column.
         """
         made, column = promises.type, columns.target.type
@@ -218,6 +220,7 @@ class ValueMask(Mask):
             on_null=fixed,
             on_empty=self.on_empty,
             label=f"{columns.table}.{columns.target.name}: {self.name}",
+            keeps_empty=keeps_empty,
         )
 
 
@@ -244,6 +247,7 @@ class ValueBound:
     on_null: Any = None
     on_empty: Any = None
     label: str = ""
+    keeps_empty: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -305,7 +309,7 @@ class ValueBound:
         if self.on_null is not None:
             null = exp.Is(this=given.copy(), expression=exp.Null())
             ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
-        if self.column.type.kind is Kind.TEXT:
+        if self.column.type.kind is Kind.TEXT and not (self.keeps_empty and not self.on_empty):
             empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
             ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))
         return [exp.Case(ifs=ifs, default=made) if ifs else made]

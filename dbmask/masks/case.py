@@ -53,7 +53,7 @@ class ChangeCase(ValueMask):
         if not type_.is_text:
             raise BindError(f"case makes text, and the column is {type_}", "use keep, fixed or null")
         python = _PYTHON[self.transform]
-        return self.bound(columns, Promises(type=type_), lambda v: python(str(v)), self._sql)
+        return self.bound(columns, Promises(type=type_), lambda v: python(str(v)), self._sql, keeps_empty=True)
 
     def _sql(self, value: Any, dialect: Any) -> Any:
         if self.transform == "capitalize_words":

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from dbmask.keys import KeyRing
-from dbmask.masks._parts import bind_chain
+from dbmask.masks._parts import bind_chain, narrow
 from dbmask.masks.base import Bound, Case, Columns, Mask
 from dbmask.masks.build import InnerMask
 
@@ -32,6 +32,9 @@ class Chain(Mask):
     )
 
     masks: Annotated[tuple[InnerMask, ...], Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        narrow(self, self.masks)
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit where each mask fits what the one before it gives, and the last fits the column. Raises BindError."""

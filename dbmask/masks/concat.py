@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks._parts import bind_part, inputs_of, of_part, sql_of_part
+from dbmask.masks._parts import bind_part, inputs_of, narrow, of_part, sql_of_part
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -51,6 +51,9 @@ class Concat(Mask):
 
     masks: Annotated[tuple[InnerMask, ...], Field(min_length=1)]
     glue: str = ""
+
+    def __post_init__(self) -> None:
+        narrow(self, self.masks)
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit text columns on which each mask fits. Raises BindError."""

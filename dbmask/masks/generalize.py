@@ -15,6 +15,7 @@ from dbmask.keys import KeyRing
 from dbmask.masks._brackets import Bins, Steps, floor_bound
 from dbmask.masks.base import Bound, Case, Columns, Promises, ValueMask
 from dbmask.schema import ColumnType, Kind
+from dbmask_sql.patterns import drop_parts
 from dbmask_sql.temporal import date_floor
 
 __all__ = ["Generalize"]
@@ -40,7 +41,6 @@ _CLOCK = "(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})
 _ISO = _DAY + _CLOCK
 """ISO 8601 dates that the calendar has, with or without a time of day; the year 0000 is refused beside it."""
 _NO_YEAR = "0000"
-_SPACE = "[ \t\n\r\f\v]"
 _DATES = {"date_year": 4, "date_month": 7}
 
 
@@ -213,33 +213,20 @@ def _fitting(type_: ColumnType) -> str:
 
 
 def _places(depth: int) -> tuple[Any, Any]:
-    """What follows the first ``depth`` of the parts between commas. The same two patterns work in Python and in SQL."""
-    # Bounded, so that engines which backtrack stay linear.
-    around = f"{_SPACE}{{0,255}},{_SPACE}{{0,255}}"
-    head = f"^(?:[^,]*,){{{depth - 1}}}[^,]*"
-    cut, join = re.compile(head), re.compile(around)
+    """What follows the first ``depth`` of the parts between commas, or None where nothing does."""
 
     def python(value: Any) -> str | None:
         text = str(value)
-        if text.count(",") < depth:
-            return None
-        return join.sub(", ", cut.sub("", f"{text},", count=1))[2:-2]
+        return drop_parts(text, depth) if text.count(",") >= depth else None
 
     def sql(value: Any, dialect: Any) -> Any:
         from sqlglot import exp
 
         from dbmask_sql.dialects.base import integer, text
 
-        rest = dialect.regex_replace(dialect.concat(value, text(",")), head, "")
-
-        def inner(joined: Any) -> Any:
-            length = exp.Paren(this=exp.Sub(this=dialect.length(joined), expression=integer(4)))
-            return dialect.substr(joined.copy(), 3, length)
-
-        joined = dialect.regex_replace(rest, around, ", ")
         without = dialect.replace(value.copy(), text(","), text(""))
         commas = exp.Sub(this=dialect.length(value.copy()), expression=dialect.length(without))
         enough = exp.GTE(this=exp.Paren(this=commas), expression=integer(depth))
-        return exp.Case(ifs=[exp.If(this=enough, true=dialect.shared(joined, inner, dialect.fresh("p", joined)))])
+        return exp.Case(ifs=[exp.If(this=enough, true=dialect.drop_parts(value.copy(), depth))])
 
     return python, sql

@@ -16,6 +16,12 @@ from dbmask_sql.canonical import canonicalizer
 
 __all__ = ["Hash"]
 
+_SALTED = "a9ee25e87c2a4b288991f5f723f20228c2d72008c09b6db29e62a0e579c4a840"
+_SHA512 = (
+    "e12eebe75573e57a24901511fff22cd46ad4a2aa053521e223b3406b577517b9"
+    "66559360f954e5b647c9b0edb51113fb99363df03acd47fb0e10765d4a5ed925"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hash(KeyedMask):
@@ -25,8 +31,16 @@ class Hash(KeyedMask):
     cases: ClassVar[tuple[Case, ...]] = (
         Case("1", "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b", {"keyed": False}),
         Case("1", "6b86b273ff34", {"keyed": False, "length": 12}),
+        Case("1", _SALTED, {"keyed": False, "salt": "gs"}),
+        Case("E11.9", _SHA512, {"keyed": False, "algo": "sha512"}),
+        Case("a", "0cc175b9c0f1b6a831c399e269772661", {"keyed": False, "algo": "md5"}),
+        Case("1", "90e83e41c7ed734d38d8829381fa8be70fb7a07ebd05bc6468d41f8c85a9a0c9"),
+        Case("Žluťoučký kůň", "94f9901ed5c60e3b", {"length": 16}),
+        Case("1", "6423797e04c44597361492525f3e9a65d86dc7dd1dc367a40556a7392785c8be", {"domain": "customers"}),
         Case(None, None),
         Case("", ""),
+        Case("", "(empty)", {"on_empty": "(empty)"}),
+        Case(None, "", {"keyed": False, "on_null": ""}),
     )
 
     length: Annotated[int, Field(ge=1)] | None = None
@@ -66,7 +80,7 @@ class Hash(KeyedMask):
             )
         out = Promises(
             type=ColumnType(Kind.TEXT, type_.sql, length=digits),
-            injective=digits == self._full,
+            injective=digits == self._full and self.algo not in _BROKEN,
             keyed=self.keyed,
             outcomes=16**digits,
             unchanged=0.0,
@@ -90,13 +104,15 @@ class Hash(KeyedMask):
         return hashlib.new(self.algo, data + self.salt.encode()).hexdigest()
 
     def _plain_sql(self, value: Any, dialect: Any) -> Any:
-        if self.algo != "sha256":
-            return None
         from dbmask_sql.dialects.base import text
 
         salted = dialect.concat(value, text(self.salt)) if self.salt else value
-        made = dialect.sha256_hex(dialect.utf8(salted))
-        return made if self.length is None else dialect.substr(made, 1, self.length)
+        made = dialect.digest_hex(dialect.utf8(salted), self.algo)
+        return made if made is None or self.length is None else dialect.substr(made, 1, self.length)
+
+
+_BROKEN = ("md5", "sha1")
+"""Digests of which texts with the same one are known."""
 
 
 _GUESSES_PER_SECOND = 10**10

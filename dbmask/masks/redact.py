@@ -40,7 +40,7 @@ class Redact(ValueMask):
                 f"redact makes text, and the column is {type_}",
                 "use fixed, null, or generalize with method: floor",
             )
-        return self.bound(columns, Promises(type=type_), self._value, self._sql)
+        return self.bound(columns, Promises(type=type_), self._value, self._sql, keeps_empty=True)
 
     def _value(self, value: Any) -> str:
         text = str(value)

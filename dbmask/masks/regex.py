@@ -12,7 +12,7 @@ from pydantic import AliasChoices, Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks._parts import bind_chain, inputs_of
+from dbmask.masks._parts import bind_chain, inputs_of, narrow
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 
@@ -54,6 +54,7 @@ class Regex(Mask):
     def __post_init__(self) -> None:
         if (self.new is None) == (not self.masks):
             raise ValueError("give either `masks` or `new`")
+        narrow(self, self.masks)
         if self.engine == "re":
             try:
                 re.compile(self.regex)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks._parts import bind_chain
+from dbmask.masks._parts import bind_chain, narrow
 from dbmask.masks.base import Bound, Case, Columns, Promises, ValueMask
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -53,6 +53,7 @@ class Replace(ValueMask):
             raise ValueError("end_index must be greater than start_index")
         if self.old is not None and (self.start_index or self.end_index is not None):
             raise ValueError("start_index and end_index belong to `masks`")
+        narrow(self, self.masks)
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit text columns. Raises BindError on others."""
@@ -77,7 +78,10 @@ class Replace(ValueMask):
             made = dialect.replace(value, text(old), text(self.new))
             return made if limit is None else dialect.substr(made, 1, limit)
 
-        return self.bound(columns, Promises(type=type_), lambda v: str(v).replace(old, self.new)[:limit], sql)
+        def python(value: Any) -> str:
+            return str(value).replace(old, self.new)[:limit]
+
+        return self.bound(columns, Promises(type=type_), python, sql, keeps_empty=True)
 
     def _positional(self, columns: Columns, inner: Bound) -> Bound:
         type_, start, end = columns.target.type, self.start_index, self.end_index

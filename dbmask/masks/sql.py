@@ -70,15 +70,18 @@ class _Expression:
         raise MaskError(f"{self.table}.{self.target}: sql runs in the source database alone")
 
     def sql(self, exprs: Sequence[exp.Expression], dialect: Dialect) -> list[exp.Expression] | None:
-        from sqlglot import exp, parse_one
+        from sqlglot import exp, parse
         from sqlglot.errors import SqlglotError
 
         try:
-            tree = parse_one(self.expression.replace(_PLACE, _NAME), read=dialect.name)
+            trees = parse(self.expression.replace(_PLACE, _NAME), read=dialect.name)
         except SqlglotError:
+            trees = []
+        tree = trees[0] if len(trees) == 1 else None
+        if tree is None:
             raise BindError(
                 f"the expression is none that {dialect.name} would read", "write one expression, with {value}"
-            ) from None
+            )
         if isinstance(tree, exp.Query | exp.DDL | exp.DML | exp.Command):
             raise BindError("the expression is a statement", "write one expression, with {value}")
         if any(_NAME in literal.this for literal in tree.find_all(exp.Literal)):

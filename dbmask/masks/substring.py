@@ -50,4 +50,4 @@ class Substring(ValueMask):
         def sql(value: Any, dialect: Any) -> Any:
             return dialect.substr(value, start + 1, None if end is None else end - start)
 
-        return self.bound(columns, Promises(type=out), lambda v: str(v)[start:end], sql)
+        return self.bound(columns, Promises(type=out), lambda v: str(v)[start:end], sql, keeps_empty=True)

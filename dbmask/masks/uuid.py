@@ -17,8 +17,6 @@ __all__ = ["Uuid"]
 _GIVEN = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 _MADE = uuid.UUID("b8bf24d8-6d17-8c7f-baa1-6092a7ce74f7")
 _DIGITS = 36
-_VARIANT = {"0123": "8", "4567": "9", "89ab": "a", "cdef": "b"}
-_BY_DIGIT = {digit: made for digits, made in _VARIANT.items() for digit in digits}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ class Uuid(KeyedMask):
             text = dialect.canonical(value, type_.kind, type_.padded)
             if text is None:
                 return None
-            made = dialect.shared(dialect.prf_hex(text, key.name), lambda h: _layout_sql(h, dialect), "h")
+            made = dialect.uuid8(dialect.prf_hex(text, key.name))
             return made if is_text else dialect.typed(made, Kind.UUID)
 
         promises = Promises(type=out, injective=True, keyed=True, outcomes=2**122, unchanged=0.0)
@@ -67,21 +65,5 @@ class Uuid(KeyedMask):
 
 def _layout(digits: str) -> str:
     """Version 8 and variant 10 over 32 of the PRF's hex digits."""
-    variant = _BY_DIGIT[digits[16]]
+    variant = "89ab"[int(digits[16], 16) // 4]
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
-
-
-def _layout_sql(digits: Any, dialect: Any) -> Any:
-    from sqlglot import exp
-
-    from dbmask_sql.dialects.base import text
-
-    def piece(start: int, length: int) -> Any:
-        return dialect.substr(digits.copy(), start + 1, length)
-
-    ifs = [
-        exp.If(this=exp.In(this=piece(16, 1), expressions=[text(d) for d in of]), true=text(made))
-        for of, made in _VARIANT.items()
-    ]
-    parts = [piece(0, 8), text("-"), piece(8, 4), text("-8"), piece(13, 3), text("-"), exp.Case(ifs=ifs)]
-    return dialect.concat(*parts, piece(17, 3), text("-"), piece(20, 12))

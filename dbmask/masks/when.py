@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks._conditions import BoundCondition, Condition, read_condition
-from dbmask.masks._parts import bind_part, inputs_of, of_part, sql_of_part
+from dbmask.masks._parts import bind_part, inputs_of, narrow, of_part, sql_of_part
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -65,6 +65,9 @@ class When(Mask):
     if_: Annotated[Condition, PlainValidator(read_condition), WithJsonSchema(_SCHEMA), Field(alias="if")]
     then: InnerMask
     else_: Annotated[InnerMask, Field(alias="else")]
+
+    def __post_init__(self) -> None:
+        narrow(self, (self.then, self.else_))
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit where both masks fit and give the same kind of value, and the condition's columns are there. Raises BindError."""

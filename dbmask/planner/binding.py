@@ -105,7 +105,7 @@ class TableBinder:
         if not bound.outputs:
             runs = RunsIn.NOWHERE if item.mask.name == "drop" else RunsIn.DATABASE
             return ColumnPlan(column, item.mask.name, runs, item.why, column.type), None
-        exprs, reason = self._sql(bound, item.mask, [column], available)
+        exprs, reason = self._sql(bound, item.mask, [column], _place(table, column.name, item.where))
         unit = Unit(item.mask, bound, exprs)
         plan = ColumnPlan(
             column,
@@ -128,7 +128,7 @@ class TableBinder:
             return [], []
         promises = {n: promises_of(bound, n) for n in bound.outputs}
         outputs = [available.get(n, Column(n, p.type)) for n, p in promises.items()]
-        exprs, reason = self._sql(bound, mask, outputs, available)
+        exprs, reason = self._sql(bound, mask, outputs, _place(table, "", where))
         unit = Unit(mask, bound, exprs)
         plans = [
             ColumnPlan(
@@ -146,8 +146,7 @@ class TableBinder:
         return [unit], plans
 
     def _try(self, table: Table, column: str, mask: Mask, columns: Columns, where: str) -> Bound | None:
-        place = f"{table.name}.{column}" if column else f"{table.name}"
-        place = f"{place} [{where}]" if where else place
+        place = _place(table, column, where)
         if self.profile not in mask.profiles:
             self.problems.append(Problem(place, f"{mask.name} cannot run in a {self.profile} plan"))
             return None
@@ -160,15 +159,24 @@ class TableBinder:
         return None
 
     def _sql(
-        self, bound: Bound, mask: Mask, outputs: Sequence[Column], available: dict[str, Column]
+        self, bound: Bound, mask: Mask, outputs: Sequence[Column], place: str
     ) -> tuple[tuple[exp.Expression, ...] | None, str]:
         from dbmask_sql.dialects.base import column as ref
 
         if bound.promises.keyed and not self.capabilities.keys_in_session:
             return None, self.capabilities.keyed_why_not or "keys cannot reach this session without a trace"
-        made = bound.sql([ref(name, SOURCE_ALIAS) for name in bound.inputs], self.dialect)
+        try:
+            made = bound.sql([ref(name, SOURCE_ALIAS) for name in bound.inputs], self.dialect)
+        except BindError as error:  # an author's expression that is none in this dialect
+            self.problems.append(Problem(place, error.what, error.hint))
+            return None, ""
         if made is None:
             return None, f"{mask.name} has no form in {self.capabilities.dialect} that is equal to Python's"
         if mask.name == "keep":
             return tuple(made), ""
         return tuple(self.dialect.as_type(e, c.type.sql) for e, c in zip(made, outputs, strict=True)), ""
+
+
+def _place(table: Table, column: str, where: str) -> str:
+    place = f"{table.name}.{column}" if column else f"{table.name}"
+    return f"{place} [{where}]" if where else place

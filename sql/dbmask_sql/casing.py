@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 
-__all__ = ["LOWER", "UPPER", "capitalize_words", "lower", "upper"]
+__all__ = ["AGREED", "LOWER", "UPPER", "capitalize_words", "lower", "upper"]
 
 UPPER = (
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮĲĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒ"
@@ -33,6 +33,22 @@ LOWER = (
     "ṫṭṯṱṳṵṷṹṻṽṿẁẃẅẇẉẋẍẏẑẓẕạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹỻỽỿ"
 )
 """Lower-case letters beyond ASCII."""
+
+_RANGES = (
+    (0x01, 0xB4),
+    (0xB6, 0xDE),
+    (0xE0, 0x12F),
+    (0x132, 0x17E),
+    (0x180, 0x1C4),
+    (0x1F3, 0x23E),
+    (0x370, 0x3C1),
+    (0x3C3, 0x3CF),
+    (0x400, 0x52F),
+    (0x1E00, 0x1E9A),
+    (0x1EA0, 0x1EFF),
+)
+AGREED = "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES) + "]*"
+"""A pattern of texts whose letters Unicode's own simple mapping, too, changes one for one as the table does."""
 
 _TO_UPPER = str.maketrans(string.ascii_lowercase + LOWER, string.ascii_uppercase + UPPER)
 _TO_LOWER = str.maketrans(string.ascii_uppercase + UPPER, string.ascii_lowercase + LOWER)

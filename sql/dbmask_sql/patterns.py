@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Portable", "portable"]
+__all__ = ["SPACE", "Portable", "drop_parts", "portable"]
+
+SPACE = " \t\n\r\f\v"
+"""ASCII's white space."""
 
 _SHORT = {"d": "0-9", "w": "A-Za-z0-9_", "s": " \t\n\r\f\v"}
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
@@ -39,6 +42,15 @@ def portable(pattern: str) -> Portable:
     made = Portable(tuple(reader.pieces))
     re.compile(made.written(r"\Z"))
     return made
+
+
+def drop_parts(value: str, count: int) -> str:
+    """The parts between commas but the first ``count``, without white space around them, joined by a comma and a space.
+
+    >>> drop_parts("1 Main St, Springfield ,USA", 1)
+    'Springfield, USA'
+    """
+    return ", ".join(part.strip(SPACE) for part in value.split(",")[count:])
 
 
 class _Reader:

@@ -16,6 +16,7 @@ from dbmask_sql.canonical import canonical_text, utf8_bytes
 from dbmask_sql.casing import capitalize_words, lower, upper
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import exact, floor_to, plain_number
+from dbmask_sql.patterns import drop_parts
 from dbmask_sql.temporal import add_days, date_floor
 
 __all__ = ["functions", "register"]
@@ -154,6 +155,10 @@ def _contains(value: Any, pattern: str) -> bool | None:
     return None if value is None else _compiled(pattern).search(value) is not None
 
 
+def _drop_parts(value: Any, count: int) -> str | None:
+    return None if value is None else drop_parts(value, count)
+
+
 def _replace_all(value: Any, pattern: str, new: str) -> str | None:
     return None if value is None else _compiled(pattern).sub(lambda _: new, value)
 
@@ -209,6 +214,7 @@ def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") 
         "dbmask_repeat": _repeat,
         "dbmask_matches": _matches,
         "dbmask_contains": _contains,
+        "dbmask_drop_parts": _drop_parts,
         "dbmask_replace_all": _replace_all,
         "dbmask_exact": _exact,
         "dbmask_floor_to": _floor_to,

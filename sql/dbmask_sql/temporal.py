@@ -11,13 +11,19 @@ _CUT = {"year": 4, "month": 7, "day": 10}
 _FIRST = "0001-01-01"
 
 
+def _moment(value: str) -> dt.datetime:
+    if value[4:5] != "-" or value[7:8] != "-":  # ISO 8601 without hyphens, weeks
+        raise ValueError("no date of the form YYYY-MM-DD")
+    return dt.datetime.fromisoformat(value)
+
+
 def date_floor(value: Any, part: str) -> Any:
     """A date or timestamp at the beginning of its year, month or day; zoned ones by UTC, texts as they are written.
 
     Raises ValueError where a text is neither.
     """
     if isinstance(value, str):
-        moment = dt.datetime.fromisoformat(value)
+        moment = _moment(value)
         if moment.tzinfo is not None:
             moment = moment.astimezone(dt.UTC)
         made = moment.date().isoformat()[: _CUT[part]]
@@ -37,7 +43,7 @@ def add_days(value: Any, days: int) -> Any:
     Raises ValueError where a text is neither, OverflowError beyond years 1 and 9999.
     """
     if isinstance(value, str):
-        dt.datetime.fromisoformat(value)
+        _moment(value)
         moved = dt.date.fromisoformat(value[:10]) + dt.timedelta(days=days)
         return moved.isoformat() + value[10:]
     return value + dt.timedelta(days=days)

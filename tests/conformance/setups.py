@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbmask.masks.base import Bound, Case, Columns
-from dbmask.masks.build import build_mask, example_keys
+from dbmask.masks.build import build_mask
 from dbmask.registry import mask_classes
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask_sql.canonical import canonicalizer
 from tests.conformance.values import hostile
+from tests.masks.engines import KEYS
 
 __all__ = ["KEYS", "TARGET", "Setup", "canonical_column", "setups"]
 
-KEYS = example_keys()
-"""The documentation's key; one ring for all, which knows the keys that masks have asked for."""
-
-TARGET = "value"
+TARGET = "v"
 KEY = "row_id"
 _KEY_TYPE = ColumnType(Kind.INTEGER, "integer", bits=32)
 

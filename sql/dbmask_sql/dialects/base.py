@@ -186,6 +186,45 @@ class Dialect:
         """Every match of a pattern, which keeps to the same rules but may begin with ``^``, replaced by a text without backslashes."""
         return call("REGEXP_REPLACE", value, text(pattern), text(new), text("g"))
 
+    def is_digits(self, value: E, most: int) -> E:
+        """Whether a plain text is one to ``most`` ASCII digits."""
+        return self.matches(value, f"[0-9]{{1,{most}}}")
+
+    def drop_parts(self, value: E, count: int) -> E:
+        """A plain text's parts between commas but the first ``count``, each without ASCII space around it, joined by a comma and a space.
+
+        Empty where there are no more parts than that.
+        """
+        raise NotImplementedError
+
+    def uuid8(self, digits: E) -> E:
+        """A UUIDv8 (RFC 9562) of 32 hex digits or more, of which version and two bits of the variant replace some."""
+
+        def laid_out(known: E) -> E:
+            def piece(start: int, length: int) -> E:
+                return self.substr(known.copy(), start + 1, length)
+
+            parts = [
+                piece(0, 8),
+                text("-"),
+                piece(8, 4),
+                text("-8"),
+                piece(13, 3),
+                text("-"),
+                self._variant(piece(16, 1)),
+            ]
+            return self.concat(*parts, piece(17, 3), text("-"), piece(20, 12))
+
+        return self.shared(digits, laid_out, self.fresh("h", digits))
+
+    def _variant(self, digit: E) -> E:
+        """The hex digit of the bits 10 and the first two of ``digit``."""
+        return self.substr(text("88889999aaaabbbb"), self.find_in("0123456789abcdef", digit), 1)
+
+    def find_in(self, whole: str, part: E) -> E:
+        """Where a text first occurs in a literal, from 1; 0 where it does not."""
+        return call("STRPOS", text(whole), part)
+
     def change_case(self, value: E, upper: bool) -> E | None:
         """Letters in upper or lower case by the fixed table of :mod:`dbmask_sql.casing`."""
         return None

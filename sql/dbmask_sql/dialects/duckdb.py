@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from sqlglot import exp
 
-from dbmask_sql.casing import LOWER, UPPER
+from dbmask_sql.casing import AGREED, LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, separated, text
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
-from dbmask_sql.patterns import Portable
+from dbmask_sql.patterns import SPACE, Portable
 
 __all__ = ["DIALECT"]
 
@@ -96,6 +96,12 @@ class DuckDB(Dialect):
     def hex_int(self, digits: E) -> E:
         return cast(exp.Paren(this=exp.DPipe(this=text("0x"), expression=digits)), "BIGINT", self.name)
 
+    def drop_parts(self, value: E, count: int) -> E:
+        part = exp.column(exp.to_identifier("dbmask_p"))
+        each = exp.Lambda(this=call("TRIM", part, text(SPACE)), expressions=[exp.to_identifier("dbmask_p")])
+        rest = call("LIST_SLICE", call("STRING_SPLIT", value, text(",")), integer(count + 1), integer(2**31 - 1))
+        return call("ARRAY_TO_STRING", call("LIST_TRANSFORM", rest, each), text(", "))
+
     def contains(self, value: E, pattern: Portable) -> E:
         return call("REGEXP_MATCHES", value, text(pattern.written("\\z")))
 
@@ -104,8 +110,8 @@ class DuckDB(Dialect):
 
     def change_case(self, value: E, upper: bool) -> E | None:
         pairs = (LOWER, UPPER) if upper else (UPPER, LOWER)
-        # Of ASCII alone upper() is sure; TRANSLATE() tries its list for each character.
-        plain = exp.EQ(this=call("STRLEN", value), expression=self.length(value.copy()))
+        # upper() agrees with the table on most letters; TRANSLATE() reads its whole table for each row.
+        plain = self.matches(value, AGREED)
         letters = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         first, second = letters if upper else letters[::-1]
         full = call("TRANSLATE", value.copy(), text(first + pairs[0]), text(second + pairs[1]))

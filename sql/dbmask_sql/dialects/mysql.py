@@ -13,7 +13,7 @@ from sqlglot import exp
 from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
-from dbmask_sql.patterns import Portable
+from dbmask_sql.patterns import SPACE, Portable
 
 __all__ = ["DIALECT"]
 
@@ -116,6 +116,23 @@ class MySQL(Dialect):
     def compare(self, node: type[E], value: E, other: E) -> E:
         # Even utf8mb4_bin ignores trailing spaces; bytes do not.
         return super().compare(node, self.utf8(value), self.utf8(other))
+
+    def drop_parts(self, value: E, count: int) -> E:
+        # A comma on either side, so that the same replacement trims the ends too; what it leaves there is taken off.
+        rest = self.regex_replace(self.concat(value, text(",")), f"^(?:[^,]*,){{{count - 1}}}[^,]*", "")
+        joined = self.regex_replace(rest, f"[{SPACE}]*,[{SPACE}]*", ", ")
+        return self.regex_replace(self.substr(joined, 3), ", \\z", "")
+
+    def find_in(self, whole: str, part: E) -> E:
+        return call("LOCATE", part, text(whole))
+
+    def uuid8(self, digits: E) -> E:
+        # Values cannot be named here; INSERT names the digits once for all pieces, and once more for the variant.
+        made = call("INSERT", digits, integer(21), integer(0), text("-"))
+        variant = self._variant(self.substr(digits.copy(), 17, 1))
+        for start, length, new in ((17, 1, variant), (17, 0, text("-")), (13, 1, text("-8")), (9, 0, text("-"))):
+            made = call("INSERT", made, integer(start), integer(length), new)
+        return self.substr(made, 1, 36)
 
     def contains(self, value: E, pattern: Portable) -> E:
         return exp.GT(this=call("REGEXP_INSTR", value, text(pattern.written("\\z"))), expression=integer(0))

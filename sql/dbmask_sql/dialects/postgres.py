@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from dbmask_sql.casing import LOWER, UPPER
 from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
-from dbmask_sql.patterns import Portable
+from dbmask_sql.patterns import SPACE, Portable
 
 __all__ = ["DIALECT"]
 
@@ -91,6 +92,25 @@ class Postgres(Dialect):
         bits = cast(exp.Paren(this=exp.DPipe(this=text("x"), expression=digits)), "BIT(60)", self.name)
         return cast(bits, "BIGINT", self.name)
 
+    def right(self, value: E, count: int) -> E:
+        return call("RIGHT", value, integer(count))
+
+    def is_digits(self, value: E, most: int) -> E:
+        others = call("TRANSLATE", value, text("0123456789"), text(""))
+        length = self.length(value.copy())
+        return exp.Paren(
+            this=exp.And(
+                this=exp.EQ(this=others, expression=text("")),
+                expression=exp.Between(this=length, low=integer(1), high=integer(most)),
+            )
+        )
+
+    def drop_parts(self, value: E, count: int) -> E:
+        parts = exp.Paren(this=call("STRING_TO_ARRAY", value, text(",")))
+        rest = exp.Bracket(this=parts, expressions=[exp.Slice(this=integer(count + 1))])
+        each = exp.select(call("BTRIM", column("p", "parts"), text(SPACE))).from_(_unnested(rest, "parts", "p"))
+        return call("ARRAY_TO_STRING", call("ARRAY", each), text(", "))
+
     def contains(self, value: E, pattern: Portable) -> E:
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(pattern.written("$"))))
 
@@ -98,21 +118,27 @@ class Postgres(Dialect):
         return exp.Paren(this=exp.RegexpLike(this=value, expression=text(f"^(?:{pattern})$")))
 
     def change_case(self, value: E, upper: bool) -> E | None:
-        # In the "C" collation upper() knows ASCII alone, and is quick; translate() tries its list for each character.
+        # In the "C" collation upper() knows ASCII alone, and is quick. translate() tries its whole list for each
+        # character, ten times slower than an object looked up for each.
         ascii_ = call("UPPER" if upper else "LOWER", value)
-        pairs = (LOWER, UPPER) if upper else (UPPER, LOWER)
+        pairs = dict(zip(LOWER, UPPER, strict=True)) if upper else dict(zip(UPPER, LOWER, strict=True))
+        known = cast(text(json.dumps(pairs, ensure_ascii=False)), "JSONB", self.name)
+        char = column("c", "chars")
+        found = call("COALESCE", call("JSONB_OBJECT_FIELD_TEXT", known, char), char.copy())
+        each = exp.select(found).from_(_unnested(call("STRING_TO_ARRAY", ascii_.copy(), exp.Null()), "chars", "c"))
+        full = call("ARRAY_TO_STRING", call("ARRAY", each), text(""))
         plain = exp.EQ(this=call("OCTET_LENGTH", value.copy()), expression=self.length(value.copy()))
-        full = call("TRANSLATE", ascii_.copy(), *map(text, pairs))
-        return exp.Case(ifs=[exp.If(this=plain, true=ascii_)], default=full)
+        there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        return exp.Case(ifs=[exp.If(this=plain, true=ascii_), exp.If(this=there, true=full)])
 
     def capitalize_words(self, value: E) -> E | None:
         word = exp.Collate(this=column("w", "words"), expression=exp.to_identifier("C", quoted=True))
         first = self.change_case(self.substr(word, 1, 1), upper=True)
         rest = self.change_case(self.substr(word.copy(), 2), upper=False)
         assert first is not None and rest is not None  # noqa: S101 - above
-        alias = exp.TableAlias(this=exp.to_identifier("words"), columns=[exp.to_identifier("w", quoted=True)])
-        words = exp.Unnest(expressions=[call("STRING_TO_ARRAY", value, text(" "))], alias=alias)
-        made = exp.select(self.concat(first, rest)).from_(words)
+        made = exp.select(self.concat(first, rest)).from_(
+            _unnested(call("STRING_TO_ARRAY", value, text(" ")), "words", "w")
+        )
         joined = call("ARRAY_TO_STRING", call("ARRAY", made), text(" "))
         there = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
         return exp.Case(ifs=[exp.If(this=there, true=joined)])
@@ -178,6 +204,11 @@ class Postgres(Dialect):
 
     def date_part(self, value: E, part: str) -> E:
         return cast(super().date_part(value, part), "INT", self.name)
+
+
+def _unnested(array: E, table: str, name: str) -> exp.Unnest:
+    alias = exp.TableAlias(this=exp.to_identifier(table, quoted=True), columns=[exp.to_identifier(name, quoted=True)])
+    return exp.Unnest(expressions=[array], alias=alias)
 
 
 def _is_plain(value: E) -> bool:

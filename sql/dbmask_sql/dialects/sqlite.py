@@ -25,6 +25,7 @@ FUNCTIONS = {
     "dbmask_repeat": 2,
     "dbmask_matches": 2,
     "dbmask_contains": 2,
+    "dbmask_drop_parts": 2,
     "dbmask_replace_all": 3,
     "dbmask_exact": 1,
     "dbmask_floor_to": 2,
@@ -113,6 +114,17 @@ class SQLite(Dialect):
 
     def translate(self, value: E, source: str, target: str) -> E | None:
         return None
+
+    def is_digits(self, value: E, most: int) -> E:
+        others = exp.Not(this=exp.Glob(this=value, expression=text("*[^0-9]*")))
+        length = exp.Between(this=self.length(value.copy()), low=integer(1), high=integer(most))
+        return exp.Paren(this=exp.And(this=others, expression=length))
+
+    def drop_parts(self, value: E, count: int) -> E:
+        return call("dbmask_drop_parts", value, integer(count))
+
+    def find_in(self, whole: str, part: E) -> E:
+        return call("INSTR", text(whole), part)
 
     def contains(self, value: E, pattern: Portable) -> E:
         return call("dbmask_contains", value, text(pattern.written("\\Z")))
