@@ -20,6 +20,9 @@ from dbmask_sql.canonical import canonical_text
 
 __all__ = ["ENTITY", "Chain", "Entities", "LabelMasker", "bind_chain", "with_target"]
 
+_REMEMBERED = 50_000
+"""So many entities of a label are kept with their masks."""
+
 ENTITY = ColumnType(Kind.TEXT, "text")
 """What a mask of a label stands on: a text of any length."""
 
@@ -51,12 +54,16 @@ class Entities:
 
 @dataclass(frozen=True)
 class Chain:
-    """Bound masks, one after the other. ``others`` are the columns that they read beside the value."""
+    """Bound masks, one after the other. ``others`` are the columns that they read beside the value.
+
+    ``value_only`` says that a value is all that a result depends on.
+    """
 
     bounds: tuple[Bound, ...]
     others: tuple[str, ...]
     target: str
     to_text: Any
+    value_only: bool
 
     def apply(self, values: list[Any], rows: Mapping[str, Sequence[Any]], at: Sequence[int]) -> list[str]:
         """Mask values; ``at`` gives the row of each. Raises MaskError, also where a mask returns null."""
@@ -80,7 +87,8 @@ def bind_chain(steps: Sequence[MaskStep], columns: Columns, rings: Sequence[KeyR
         columns = columns.retyped(bound.promises.type)
     others = tuple(dict.fromkeys(n for b in bounds for n in b.inputs if n != target))
     final = columns.target.type
-    return Chain(tuple(bounds), others, target, canonical_text(final.kind, final.padded))
+    value_only = not others and all(b.promises.value_only for b in bounds)
+    return Chain(tuple(bounds), others, target, canonical_text(final.kind, final.padded), value_only)
 
 
 class LabelMasker:
@@ -106,6 +114,7 @@ class LabelMasker:
         self._material = Material(with_self and not random)
         self._afresh = Material(with_self=True)
         self._random = random
+        self._known: dict[str, str] = {}
         for source in sources:
             if source.column is not None:
                 columns.other(source.column, "hash_sources")
@@ -145,14 +154,25 @@ class LabelMasker:
 
     def apply(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         """Mask entities in order. Raises MaskError."""
-        originals = entities.originals
-        made = (
-            self._sourced_values(entities, rows) if self._sourced else self._chain.apply(originals, rows, entities.rows)
-        )
+        made = self._sourced_values(entities, rows) if self._sourced else self._plain_values(entities, rows)
         for i, lemma in enumerate(entities.lemmas):
             if lemma:
                 made[i] = declined_like(entities.values[i], lemma, made[i])
         return made
+
+    def _plain_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+        chain, values = self._chain, entities.originals
+        if not chain.value_only:
+            return chain.apply(values, rows, entities.rows)
+        # Names and the like come again and again: each is masked once.
+        known = self._known
+        fresh = [value for value in dict.fromkeys(values) if value not in known]
+        if fresh:
+            if len(known) > _REMEMBERED:
+                known.clear()
+                fresh = list(dict.fromkeys(values))
+            known.update(zip(fresh, chain.apply(fresh, rows, ()), strict=True))
+        return [known[value] for value in values]
 
     def _sourced_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         made = []

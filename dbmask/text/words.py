@@ -116,14 +116,16 @@ class SeedFinder:
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
         starts, filters, entries = batch.starts, self._filters, index.entries
-        compared = index.compared(batch)
+        compared = ""
         add = found.hits.append
         text, begin, limit = 0, 0, starts[1]
         for pattern, start, end in index.matches(batch):
             for check, left, right, rank in entries[pattern]:
                 at, to = start + left, end + right
-                if check and compared[at:to] != check:
-                    continue
+                if check:
+                    compared = compared or index.compared(batch)
+                    if compared[at:to] != check:
+                        continue
                 while at >= limit:
                     text += 1
                     begin, limit = starts[text], starts[text + 1]

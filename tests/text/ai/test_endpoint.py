@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from dbmask.errors import BindError, MaskError, PolicyError
-from dbmask.text import TextMasker
-from dbmask.text.masker import TextResult
+from dbmask.text import TextMasker, TextResult
 from tests.text.ai.server import Reply, chat_server, entities, found
 
 KEY = b"a key for tests, of 32 bytes ...!"
