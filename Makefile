@@ -1,16 +1,17 @@
-# make demo | test | quick | check | bench | clean
+# make demo | test | quick | check | coverage | bench | clean
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # Two workers: the tests' servers share the machine with them.
 JOBS ?= 2
 
-.PHONY: help demo test quick check bench clean
+.PHONY: help demo test quick check coverage bench clean
 help:
 	@echo "make demo    clone a small shop database into a masked replica and show both"
 	@echo "make test    every test, on real servers that the tests start for themselves"
 	@echo "make quick   the tests for the loop, under two minutes"
 	@echo "make check   format, lint, types, layers"
+	@echo "make coverage  every test, and the coverage that must be complete"
 	@echo "make bench   the benchmarks, as a table and JSON"
 	@echo "make clean   remove what these made"
 
@@ -31,6 +32,11 @@ quick:
 	$(PYTEST) -q -n $(JOBS) --dist loadgroup -m "not slow"
 
 test:
+	@scripts/setup.sh dev
+	@scripts/servers.sh
+	$(PYTEST) -q -n $(JOBS) --dist loadgroup
+
+coverage:
 	@scripts/setup.sh dev
 	@scripts/servers.sh
 	$(PYTEST) -q -n $(JOBS) --dist loadgroup --cov --cov-report= --cov-report=json:.coverage.json

@@ -57,6 +57,9 @@ def test_prf_is_hmac_by_its_pads(data: bytes, domain: str) -> None:
     secret = bytes(b ^ 0x36 for b in inner)
     assert key.prf(data) == hmac.digest(secret, data, "sha256")
     assert key.prf(data) == hashlib.sha256(outer + hashlib.sha256(inner + data).digest()).digest()
+    assert [key.word(data, i) for i in range(4)] == [
+        int(key.prf(data).hex()[15 * i : 15 * i + 15], 16) for i in range(4)
+    ]
     assert key.prf_many([data, b""]) == [key.prf(data), key.prf(b"")]
 
 

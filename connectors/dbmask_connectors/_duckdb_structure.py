@@ -52,7 +52,7 @@ def own_structure(db: DuckDBPyConnection, path: Path, schema: Schema, tables: Se
         first += early
         _run(trial, creates)
         views = [(f"view {v.name}", v.definition) for v in schema.views]
-        kept, refused = _tried(trial, [*late, *_indexes(schema, wanted), *views, *_comments(db, wanted)])
+        kept, refused = _tried(trial, [*late, *_indexes(schema, wanted), *views, *_comments(db, schema, tables)])
     left_out += [f"{name}: it needs something that is not in the replica" for name, _ in refused]
     return Structure(
         dialect="duckdb",
@@ -169,10 +169,14 @@ def _indexes(schema: Schema, wanted: set[TableName]) -> list[tuple[str, str]]:
     ]
 
 
-def _comments(db: DuckDBPyConnection, wanted: set[TableName]) -> list[tuple[str, str]]:
+def _comments(db: DuckDBPyConnection, schema_: Schema, tables: Sequence[TargetTable]) -> list[tuple[str, str]]:
+    """Comments on all but tables and columns that do not come, of which nothing need be said."""
+    dropped = {t.name: t.dropped for t in tables}
     made = []
     for kind, schema, name, column, comment in db.execute(_REMARKS).fetchall():
-        if kind == "TABLE" and TableName(schema, name) not in wanted:
+        table = TableName(schema, name)
+        absent = table in schema_.tables and table not in dropped
+        if kind in ("TABLE", "COLUMN") and (absent or column in dropped.get(table, ())):
             continue
         subject = f"{kind} " + ".".join(quoted(part) for part in (schema, name, column) if part is not None)
         made.append((f"comment on {subject}", f"COMMENT ON {subject} IS {literal(comment)}"))

@@ -20,11 +20,7 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is. The password comes from the URL or from MYSQL_PWD, and is never shown.
-
-    ``lock_tables`` (``?lock_tables=1``) lets a source hold read locks while its rows are read, so that a replica
-    on the same server may be filled by INSERT ... SELECT.
-    """
+    """Where a database is. The password comes from the URL or from MYSQL_PWD, and is never shown."""
 
     host: str
     port: int
@@ -47,7 +43,9 @@ class Address:
             raise UsageError(f"a MySQL URL names its database; write {_EXAMPLE}")
         options: dict[str, Any] = {}
         for name, value in parsed.query.items():
-            options[name] = _option(name, value if isinstance(value, str) else value[-1])
+            made = _option(name, value if isinstance(value, str) else value[-1])
+            if made is not None:
+                options[name] = made
         password = parsed.password if parsed.password is not None else os.environ.get("MYSQL_PWD", "")
         return cls(
             parsed.host or "localhost", parsed.port or 3306, parsed.database, parsed.username or "", password, options

@@ -41,7 +41,11 @@ def run_entry(session: Session, entry: Entry) -> None:
 
 
 class Built:
-    """The replica's objects: ``programs`` are the views, routines and triggers that stand, in the order of their making."""
+    """The replica's objects.
+
+    ``programs`` are the views, routines and triggers that stand, and the defaults that name a sequence, in the order of
+    their making: what is to be made anew where the replica is published.
+    """
 
     def __init__(self, session: Session, database: str, structure: Structure) -> None:
         self.session, self.database, self.structure = session, database, structure
@@ -72,6 +76,8 @@ class Built:
                 if not failed:
                     session.run(f"DROP TRIGGER {quoted(entry.name)}")
                 lost += failed
+            elif entry.kind == "default":
+                self.programs.append(entry)
         return tuple(lost)
 
     def _tried(self, entry: Entry) -> list[str]:

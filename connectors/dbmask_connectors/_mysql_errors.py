@@ -33,8 +33,9 @@ _MEANING = {
     1205: "a lock was not free in time",
     1213: "the transaction was rolled back because of a deadlock",
     1227: "this user lacks a privilege",
+    1263: "NULL in a NOT NULL column",
     1264: "a number is out of its column's range",
-    1265: "a value does not fit its column's type",
+    1265: "a value is too long for its column or not of its type",
     1286: "the storage engine is not there",
     1290: "an option of the server forbids it",
     1292: "a value is no date, time or number of its column's type",
@@ -69,8 +70,9 @@ _MEANING = {
 # Names at the end of a message, behind all that a value could hold; and numbers of rows.
 _NAMES = (
     (frozenset({1264, 1265, 1292, 1366, 1406}), re.compile(r"(?s).* for column (?P<column>.+?) at row (?P<row>\d+)\Z")),
+    (frozenset({1263}), re.compile(r".* NOT NULL column '(?P<column>.+)' at row (?P<row>\d+)\Z")),
     (frozenset({1048}), re.compile(r"\AColumn '(?P<column>.+)' cannot be null\Z")),
-    (frozenset({1062}), re.compile(r" for key '(?P<key>[^']+)'\Z")),
+    (frozenset({1062}), re.compile(r"(?s).* for key '(?P<key>[^']+)'\Z")),
     (frozenset({1054}), re.compile(r"\AUnknown column '(?P<column>.+)' in ")),
     (frozenset({1146}), re.compile(r"\ATable '(?P<table>.+)' doesn't exist")),
     (frozenset({1050}), re.compile(r"\ATable '(?P<table>.+)' already exists")),
@@ -88,11 +90,14 @@ def describe(code: int, message: str) -> str:
     """
     parts = [f"error {code}"]
     for codes, pattern in _NAMES:
-        if code in codes and (found := pattern.search(message)):
-            parts += [
-                f"{kind} {name.strip('`') if kind == 'column' else name}" for kind, name in found.groupdict().items()
-            ]
+        if code in codes and (found := pattern.match(message)):
+            parts += [f"{kind} {_bare(name)}" for kind, name in found.groupdict().items()]
     return f"{_MEANING.get(code, 'the server refused the statement')} ({', '.join(parts)})"
+
+
+def _bare(name: str) -> str:
+    """A name without quotes and without what qualifies it."""
+    return name.strip("`'").rpartition("`.`")[2]
 
 
 def refusal(error: Exception) -> tuple[int, str]:

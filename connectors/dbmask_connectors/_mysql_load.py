@@ -23,9 +23,16 @@ from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_types import binary_like
 from dbmask_connectors._mysql_wire import Load
 
-__all__ = ["Dest", "MySQLSink", "destinations", "load_sql", "settled"]
+__all__ = ["Dest", "Loader", "MySQLSink", "destinations", "load_sql"]
 
+_PLAIN = frozenset(
+    {
+        *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double"),
+        *("date", "time", "datetime", "timestamp", "year"),
+    }
+)
 _UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
+_STATEMENT_BYTES = 256 * 2**20
 _TABBED = r"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
 
 
@@ -43,14 +50,24 @@ class Dest:
         return binary_like(self.data_type)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its values are numbers, dates or times, in which nothing need be quoted."""
+        return self.data_type in _PLAIN
+
+    @property
+    def in_bytes(self) -> bool:
+        """Whether a value that its own type made arrives as the same bytes: not so for a uuid, which is written as text."""
+        return self.is_bytes or self.is_plain or bool(self.charset)
+
+    @property
     def converted(self) -> str:
         """What makes the column's value of the text that was read; empty where nothing need."""
         variable = "@" + quoted(f"dbmask {self.name}")
         if self.data_type == "bit":
             return f"CAST({variable} AS UNSIGNED)"
-        if self.data_type in ("uuid", "inet4", "inet6") or (self.charset and self.charset not in _UTF8):
-            return f"CONVERT({variable} USING utf8mb4)"
-        return ""
+        if self.is_bytes or self.is_plain or self.charset in _UTF8:
+            return ""
+        return f"CONVERT({variable} USING utf8mb4)"
 
 
 def destinations(session: Session, database: str, table: TargetTable) -> list[Dest]:
@@ -80,27 +97,59 @@ def load_sql(table: str, dests: Sequence[Dest], raw: Sequence[bool], form: str =
     return f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {quoted(table)} CHARACTER SET binary {form} ({', '.join(listed)}){setting}"
 
 
-def settled(session: Session, load: Load, sent: int, where: str) -> int:
-    """End a LOAD; the number of rows. Raises ConnectorError where a row or a value did not arrive as it was."""
-    with translated(where):
-        stored, warnings = load.finish()
-    if warnings:
-        said = "; ".join(session.warnings()) or "the server warned of values that it changed"
-        raise ConnectorError(f"{where}: {said}")
-    if stored != sent:
-        raise ConnectorError(f"{where}: {sent - stored} of {sent} rows were not stored")
-    return stored
+class Loader:
+    """Lines into one table, as LOAD statements of bounded size: a transaction that is given up is undone in bounded time."""
+
+    def __init__(self, session: Session, sql: str, where: str) -> None:
+        self._session, self._sql, self._where = session, sql, where
+        self._load: Load | None = None
+        self._rows = self._bytes = self._total = 0
+
+    def write(self, lines: bytes, rows: int) -> None:
+        """Send lines that hold so many rows. Raises ConnectorError."""
+        with translated(self._where):
+            if self._load is None:
+                self._load = self._session.load(self._sql)
+            self._load.write(lines)
+        self._rows += rows
+        self._bytes += len(lines)
+        if self._bytes >= _STATEMENT_BYTES:
+            self._settle()
+
+    def finish(self) -> int:
+        """End the data; the number of rows. Raises ConnectorError where a row or a value did not arrive as it was."""
+        self._settle()
+        return self._total
+
+    def give_up(self) -> None:
+        """End the data, whatever became of them. Raises ConnectorError."""
+        if self._load is not None:
+            with translated(self._where):
+                self._load.finish()
+            self._load = None
+
+    def _settle(self) -> None:
+        load, sent = self._load, self._rows
+        if load is None:
+            return
+        self._load, self._rows, self._bytes = None, 0, 0
+        with translated(self._where):
+            stored, warnings = load.finish()
+        if warnings:
+            said = "; ".join(self._session.warnings()) or "the server warned of values that it changed"
+            raise ConnectorError(f"{self._where}: {said}")
+        if stored != sent:
+            raise ConnectorError(f"{self._where}: {sent - stored} of {sent} rows were not stored")
+        self._total += stored
 
 
 class MySQLSink:
-    """Batches into one table, as one LOAD statement."""
+    """Batches into one table."""
 
     def __init__(self, session: Session, table: TargetTable, dests: Sequence[Dest]) -> None:
-        self._session, self._where = session, str(table.name)
+        self._where = str(table.name)
         self._makers = [_maker(d) for d in dests]
-        self._sent = 0
-        with translated(self._where):
-            self._load = session.load(load_sql(table.name.name, dests, [False] * len(dests)))
+        self._loader = Loader(session, load_sql(table.name.name, dests, [False] * len(dests)), self._where)
 
     def write(self, batch: Batch) -> None:
         """Append a batch. Raises ConnectorError."""
@@ -108,16 +157,15 @@ class MySQLSink:
             return
         try:
             columns = [make(values) for make, values in zip(self._makers, batch, strict=True)]
+            lines = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+            data = lines.encode("utf-8", "surrogateescape")
         except (ValueError, TypeError, ArithmeticError):
             raise ConnectorError(f"{self._where}: a value cannot be written to its column's type") from None
-        lines = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
-        with translated(self._where):
-            self._load.write(lines.encode("utf-8", "surrogateescape"))
-        self._sent += len(batch[0])
+        self._loader.write(data, len(batch[0]))
 
     def end(self) -> int:
-        """End the statement; the number of rows. Raises ConnectorError."""
-        return settled(self._session, self._load, self._sent, self._where)
+        """End the data; the number of rows. Raises ConnectorError."""
+        return self._loader.finish()
 
 
 _SPECIAL = re.compile(r"[\\\t\n\0]")
@@ -136,6 +184,8 @@ def _escaped(values: list[str | None]) -> list[str]:
 def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
     if dest.data_type == "bit":
         one: Callable[[Any], str] = _bits
+    elif dest.data_type == "year":
+        one = _year
     elif dest.is_bytes:
         one = _bytes
     else:
@@ -145,6 +195,11 @@ def _maker(dest: Dest) -> Callable[[list[Any]], list[str]]:
 
 def _bits(value: Any) -> str:
     return str(int.from_bytes(value, "big") if isinstance(value, bytes | bytearray | memoryview) else int(value))
+
+
+def _year(value: Any) -> str:
+    """Four digits: 0 would be 2000, 0000 is the year 0."""
+    return f"{value:04}" if isinstance(value, int) else _text(value)
 
 
 def _bytes(value: Any) -> str:

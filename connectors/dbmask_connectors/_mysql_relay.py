@@ -12,19 +12,15 @@ from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Progress, TargetTable
-from dbmask_connectors._mysql_errors import translated
-from dbmask_connectors._mysql_load import Dest, load_sql, settled
+from dbmask_connectors._mysql_load import Dest, Loader, load_sql
 from dbmask_connectors._mysql_reader import MySQLReader, exact
-from dbmask_connectors._mysql_session import Session
-from dbmask_connectors._mysql_wire import Load, Stream
+from dbmask_connectors._mysql_session import Session, quoted
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 __all__ = ["is_kept", "line_query", "stream_rows"]
 
-_TEXTS_OF_THEIR_OWN = frozenset({"uuid", "inet4", "inet6"})
-"""Types whose bytes are not what LOAD DATA reads."""
 _FORM = r"FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
 
 
@@ -44,28 +40,21 @@ def stream_rows(
     raw = [is_kept(p, d, table) for p, d in zip(made.expressions, dests, strict=True)]
     select = line_query(made, dests, raw).sql(dialect="mysql")
     where = str(table.name)
-    with reader.session.streaming(select, f"{where}: reading") as stream:
-        with translated(f"{where}: writing"):
-            load = session.load(load_sql(table.name.name, dests, raw, _FORM))
-        sent, whole = _pumped(stream, load, where, progress)
-    if not whole:
-        with translated(where):
-            load.finish()
-        session.run(f"TRUNCATE TABLE `{table.name.name.replace('`', '``')}`")
-        return None
-    return settled(session, load, sent, where)
-
-
-def _pumped(stream: Stream, load: Load, where: str, progress: Progress) -> tuple[int, bool]:
+    loader = Loader(session, load_sql(table.name.name, dests, raw, _FORM), f"{where}: writing")
     sent = 0
-    for count, lines in stream.lines():
-        if lines is None:
-            return sent, False
-        with translated(f"{where}: writing"):
-            load.write(lines)
-        sent += count
-        progress(count)
-    return sent, True
+    with reader.session.streaming(select, f"{where}: reading") as stream:
+        for count, lines in stream.lines():
+            if lines is None:
+                break
+            loader.write(lines, count)
+            sent += count
+            progress(count)
+        else:
+            return loader.finish()
+    loader.give_up()
+    session.run(f"TRUNCATE TABLE {quoted(table.name.name)}")
+    progress(-sent)
+    return None
 
 
 def is_kept(projection: exp.Expression, dest: Dest, table: TargetTable) -> bool:
@@ -73,7 +62,7 @@ def is_kept(projection: exp.Expression, dest: Dest, table: TargetTable) -> bool:
     from sqlglot import exp
 
     value = projection.unalias()
-    if not isinstance(value, exp.Column) or value.name != dest.name or dest.data_type in _TEXTS_OF_THEIR_OWN:
+    if not isinstance(value, exp.Column) or value.name != dest.name or not dest.in_bytes:
         return False
     own = table.table.column(dest.name)
     made = table.types.get(dest.name)
@@ -97,7 +86,7 @@ def line_query(query: exp.Expression, dests: Sequence[Dest], raw: Sequence[bool]
 def _field(value: exp.Expression, dest: Dest, as_is: bool) -> exp.Expression:
     from sqlglot import exp
 
-    if as_is and not dest.is_bytes and not dest.charset:  # a number or a date, in which nothing need be quoted
+    if as_is and dest.is_plain:
         return exp.Anonymous(this="IFNULL", expressions=[value, exp.Literal.string("NULL")])
     if not (as_is or (dest.is_bytes and dest.data_type != "bit")):
         utf8 = exp.DataType(this=exp.DType.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))

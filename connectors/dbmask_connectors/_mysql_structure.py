@@ -61,13 +61,18 @@ class _Builder:
         self.database = schema.default_schema
         self.wanted = {t.name: t for t in tables}
         self.left_out: list[str] = list(schema.left_out)
-        self.others = other_databases(session, self.database)
+        # Where names have no case, they are all compared in lower case: routines name tables as their authors did.
+        self.folds = bool(session.variable("lower_case_table_names"))
+        self.others = {self._key(n) for n in other_databases(session, self.database)} - {self._key(self.database)}
         self.routines = read(session, "routines", self.database)
         relations = {n.name for n in (*schema.tables, *(v.name for v in schema.views))}
         relations |= {s.name.name for s in schema.sequences}
         triggers = {t.name for table in schema.tables.values() for t in table.triggers}
-        self.objects = relations | triggers | {r["routine_name"] for r in self.routines}
-        self.missing = {n.name for n in schema.tables if n not in self.wanted}
+        self.objects = {self._key(n) for n in relations | triggers | {r["routine_name"] for r in self.routines}}
+        self.missing = {self._key(n.name) for n in schema.tables if n not in self.wanted}
+
+    def _key(self, name: str) -> str:
+        return name.lower() if self.folds else name
 
     def made(self) -> Structure:
         sequences = [self._sequence(s.name) for s in self.schema.sequences]
@@ -75,13 +80,14 @@ class _Builder:
         routines = list(self._routines())
         early, late = self._triggers()
         views = list(self._views())
+        defaults = list(self._defaults())
         self._remarks()
         return Structure(
             dialect="mysql",
             schema=self.schema,
             tables=tuple(self.tables),
             pre=tuple(map(str, (*sequences, *creates, *routines, *views, *early))),
-            post=tuple(map(str, (*keys, *foreign, *late))),
+            post=tuple(map(str, (*keys, *foreign, *late, *defaults))),
             left_out=tuple(self.left_out),
             options=self._options(),
         )
@@ -99,7 +105,7 @@ class _Builder:
         return Entry("sequence", name.name, "", self._shown("SEQUENCE", name.name, 1))
 
     def _neutral(self, sql: str) -> str:
-        return neutral(sql, self.database, self.objects)
+        return neutral(sql, self._key(self.database), self.objects, self.folds)
 
     def _tables(self) -> tuple[list[Entry], list[Entry], list[Entry]]:
         creates, keys, foreign = [], [], []
@@ -124,6 +130,15 @@ class _Builder:
                 for key, add in cut.foreign_keys
             ]
         return creates, keys, foreign
+
+    def _defaults(self) -> Iterator[Entry]:
+        """Defaults that count by a sequence: the server writes the sequence's database into them, wherever the table goes."""
+        for target in self.tables:
+            for column in target.table.columns:
+                if column.default and "nextval(" in column.default.lower() and column.name not in target.dropped:
+                    table, name = target.name.name, column.name
+                    sql = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET DEFAULT ({self._neutral(column.default)})"
+                    yield Entry("default", f"{table}.{name}", "", sql)
 
     def _views(self) -> Iterator[Entry]:
         """Views in an order in which each stands on what is there."""
@@ -150,10 +165,11 @@ class _Builder:
     def _foreign_words(self, sql: str) -> str:
         """What a text names that the replica does not have: an object of another database, or a table that is skipped."""
         for chain in chains(sql):
-            if len(chain.names) > 1 and chain.names[0] in self.others:
+            names = [self._key(n) for n in chain.names]
+            if len(names) > 1 and names[0] in self.others:
                 return f"{chain.names[0]}.{chain.names[1]}, in another database"
-            named = chain.names[-1] if len(chain.names) == 1 else chain.names[1]
-            if named in self.missing and (len(chain.names) == 1 or chain.names[0] == self.database):
+            named = names[-1] if len(names) == 1 else names[1]
+            if named in self.missing and (len(names) == 1 or names[0] == self._key(self.database)):
                 return f"{self.database}.{named}, which is not in the replica"
         return ""
 
@@ -170,18 +186,21 @@ class _Builder:
         if words:
             self._leave(kind, name, f"it refers to {words}")
             return None
-        own = re.search(rf"(?<![\w$]){re.escape(self.database)}(?![\w$])", sql)
-        if own and _READ_OTHERWISE.intersection(mode.upper().split(",")):
+        if self._says_own_name(sql) and _READ_OTHERWISE.intersection(mode.upper().split(",")):
             self._leave(kind, name, f"its sql_mode is read in another way, and it may name {self.database}")
             return None
         made = self._neutral(_DEFINER.sub("", sql, count=1))
-        if _runs_text(made) and re.search(rf"(?<![\w$]){re.escape(self.database)}(?![\w$])", made):
+        if _runs_text(made) and self._says_own_name(made):
             self._leave(kind, name, f"it runs statements made of text, and may name {self.database} in them")
             return None
         settings = f"sql_mode = {literal(mode)}"
         if collation.startswith("utf8mb4"):
             settings += f", collation_connection = {literal(collation)}"
         return Entry(kind, name, settings, made)
+
+    def _says_own_name(self, sql: str) -> bool:
+        pattern = rf"(?<![\w$]){re.escape(self._key(self.database))}(?![\w$])"
+        return re.search(pattern, self._key(sql)) is not None
 
     def _routines(self) -> Iterator[Entry]:
         """Functions first: procedures and views may use them."""

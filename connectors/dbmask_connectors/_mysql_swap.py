@@ -144,6 +144,7 @@ class Swap:
     built: str
     programs: Sequence[Entry]
     create: str
+    _created: bool = False
 
     @property
     def old(self) -> str:
@@ -171,6 +172,7 @@ class Swap:
         session = self.session
         if not there:
             session.run(self.create)
+            self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
         for entry in _programs(session, self.built):
             if entry.kind in ("trigger", "view"):
@@ -193,7 +195,8 @@ class Swap:
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
         """Back to what was: the tables where they were, then what hung on them."""
         if not there:
-            session.run(f"DROP DATABASE IF EXISTS {quoted(self.target)}")
+            for name in [self.target] * self._created + [self.old]:
+                drop(session, name)
             return
         moved = not self._moves(session, self.built, self.target)
         if moved:
@@ -201,16 +204,22 @@ class Swap:
                 session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
             moves = self._moves(session, self.target, self.built) + self._moves(session, self.old, self.target)
             session.run(f"RENAME TABLE {', '.join(moves)}")
-        present = {(e.kind, e.name) for e in _programs(session, self.target)}
         session.run(f"USE {quoted(self.target)}")
-        waiting = [e for e in reversed(before) if (e.kind, e.name) not in present]
-        while waiting:
-            left = []
-            for entry in waiting:  # a view may stand on one that comes later
-                try:
-                    run_entry(session, entry)
-                except ConnectorError:
-                    left.append(entry)
-            if len(left) == len(waiting):
-                raise ConnectorError(f"{session.where}: {left[0].kind} {left[0].name} could not be put back")
-            waiting = left
+        present = {(e.kind, e.name) for e in _programs(session, self.target)}
+        _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+        if not self._moves(session, self.old, self.target):
+            drop(session, self.old)
+
+
+def _restore(session: Session, waiting: Sequence[Entry]) -> None:
+    """Make what was dropped; a view may stand on one that comes later."""
+    while waiting:
+        left = []
+        for entry in waiting:
+            try:
+                run_entry(session, entry)
+            except ConnectorError:
+                left.append(entry)
+        if len(left) == len(waiting):
+            raise ConnectorError(f"{session.where}: {left[0].kind} {left[0].name} could not be put back")
+        waiting = left

@@ -164,7 +164,9 @@ class MySQLTarget:
         """Drop what was built; what runs on the server ends. A server that is gone keeps it for the next run to clear."""
         if self._name:
             with contextlib.suppress(ConnectorError):
-                swap.drop(self._afresh(), self._name)
+                session = self._afresh()
+                session.run("SET SESSION lock_wait_timeout = 600")  # what was being written is undone first
+                swap.drop(session, self._name)
         self._name, self._built = "", None
 
     def close(self) -> None:

@@ -89,15 +89,16 @@ def columns_in(sql: str, columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(c for c in columns if c.lower() in said)
 
 
-def neutral(sql: str, database: str, objects: Container[str]) -> str:
+def neutral(sql: str, database: str, objects: Container[str], folds: bool = False) -> str:
     """The text with its own database's name taken off tables, views and routines, so that it means them wherever it stands.
 
     ``objects`` are the names of the database's relations and routines: what else stands behind a dot is a column.
+    ``folds`` says that the server's names have no case; then the names given are in lower case.
     """
     made, at = "", 0
     for chain in chains(sql):
-        own = len(chain.names) > 1 and chain.names[0] == database
-        if own and (len(chain.names) == 3 or chain.names[1] in objects):
+        names = tuple(n.lower() for n in chain.names) if folds else chain.names
+        if len(names) > 1 and names[0] == database and (len(names) == 3 or names[1] in objects):
             made += sql[at : chain.parts[0].start]
             at = chain.parts[1].start
     return made + sql[at:]

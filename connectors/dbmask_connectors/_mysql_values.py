@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -68,8 +67,8 @@ def _bits(value: bytes) -> int:
     return int.from_bytes(value, "big")
 
 
-def _uuid(value: bytes) -> Any:
-    return uuid.UUID(value.decode("ascii"))
+def _truth(value: bytes) -> bool:
+    return value != b"\0"
 
 
 _BY_CODE: dict[int, Callable[[bytes], Any]] = {
@@ -88,6 +87,8 @@ _BY_CODE: dict[int, Callable[[bytes], Any]] = {
 
 def _converter(field: Field) -> Callable[[bytes], Any] | None:
     """What makes a Python value; None where the bytes are it."""
+    if field.type_code == _BIT and field.length == 1:
+        return _truth
     known = _BY_CODE.get(field.type_code)
     if known is not None:
         return known

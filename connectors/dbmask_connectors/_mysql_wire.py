@@ -21,12 +21,12 @@ _EOF, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a result: MySQL's type code, its character set's number (63 is binary), and flags."""
+    """A column of a result: MySQL's type code, its character set's number (63 is binary), and its width."""
 
     name: str
     type_code: int
     charset: int
-    flags: int
+    length: int
 
 
 class Stream:
@@ -42,7 +42,7 @@ class Stream:
             raise ConnectionError("the server did not answer with rows")
         count = first.read_length_encoded_integer()
         described = [raw._read_packet(FieldDescriptorPacket) for _ in range(count)]
-        self.fields = tuple(Field(d.name, d.type_code, d.charsetnr, d.flags) for d in described)
+        self.fields = tuple(Field(d.name, d.type_code, d.charsetnr, d.length) for d in described)
         raw._read_packet()
         self._raw = raw
         self._rest = b""
@@ -52,12 +52,18 @@ class Stream:
     def payloads(self) -> Iterator[list[bytes]]:
         """Packets of rows, some at a time. Raises the driver's errors."""
         while not self.done:
-            more = self._raw._rfile.read1(_READ)
+            missing = self._missing()
+            # A long packet is read in one go: put together bit by bit, it would be copied as often.
+            more = self._raw._rfile.read(missing) if missing > _READ else self._raw._rfile.read1(_READ)
             if not more:
                 self.done = True
                 raise EOFError
             if found := self._split(self._rest + more if self._rest else more):
                 yield found
+
+    def _missing(self) -> int:
+        """How many bytes the packet lacks that has begun."""
+        return 4 + int.from_bytes(self._rest[:3], "little") - len(self._rest) if len(self._rest) >= 4 else 0
 
     def _split(self, data: bytes) -> list[bytes]:
         found: list[bytes] = []

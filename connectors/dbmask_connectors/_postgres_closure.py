@@ -129,6 +129,7 @@ class _Closure:
     def _step(self, edge: _Edge, from_: _Object, whole: set[_Object]) -> None:
         thing = edge.to
         if edge.rule and self.kinds.get(self._root(thing)) in ("v", "m"):
+            self.found.objects.add(thing)
             thing = self._root(thing)  # a view is its rule
         elif thing[0] == self.catalog and edge.sub:
             return  # a generated column: the structure asks for it by name

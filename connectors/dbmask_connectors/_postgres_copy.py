@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import selectors
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Progress, TargetTable
 from dbmask_connectors._postgres_reader import rendered
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["CopySink", "relay", "table_sql"]
 
 _BLOCK = 256 * 1024
-_SHOWN_EVERY = 20_000
 
 
 def table_sql(schema: str, name: str) -> sql.Composable:
@@ -27,12 +29,21 @@ def table_sql(schema: str, name: str) -> sql.Composable:
     return sql.Identifier(schema, name) if schema else sql.Identifier(name)
 
 
-def _copy_from(table: TargetTable, options: str) -> Any:
+@contextmanager
+def _copy_in(cursor: psycopg.Cursor[Any], table: TargetTable, options: str) -> Iterator[psycopg.Copy]:
+    """COPY table FROM STDIN. Where its block fails, the server is told so, but not why: it would log a value that the why may hold."""
     from psycopg import sql
+    from psycopg.copy import LibpqWriter
+
+    class Writer(LibpqWriter):
+        def finish(self, exc: BaseException | None = None) -> None:
+            super().finish(ConnectorError("the load was given up") if exc else None)
 
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
-    head = sql.SQL("COPY {} ({}) FROM STDIN").format(table_sql(table.name.schema, table.name.name), columns)
-    return head + sql.SQL(options)
+    into = table_sql(table.name.schema, table.name.name)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN" + options).format(into, columns)
+    with cursor.copy(statement, writer=Writer(cursor)) as copy:
+        yield copy
 
 
 def relay(
@@ -42,48 +53,114 @@ def relay(
     query: exp.Expression,
     progress: Progress,
 ) -> int:
-    """COPY (query) TO STDOUT into COPY table FROM STDIN, binary on both sides; return the number of rows.
-
-    The server sends a message a row; they are joined to blocks, since what costs is the message.
-    """
+    """COPY (query) TO STDOUT into COPY table FROM STDIN, binary on both sides; return the number of rows."""
     out = f"COPY ({rendered(query)}) TO STDOUT (FORMAT binary)"
-    with source.cursor() as reading, target.cursor() as writing:
-        with reading.copy(out.encode()) as rows, writing.copy(_copy_from(table, " (FORMAT binary)")) as sink:
-            for count, block in _blocks(rows):
-                sink.write(block)
+    with target.cursor() as cursor:
+        with _copy_in(cursor, table, " (FORMAT binary)") as copy, contextlib.closing(_blocks(source, out)) as blocks:
+            for count, block in blocks:
+                copy.write(block)
                 progress(count)
-        return max(writing.rowcount, 0)
+        return max(cursor.rowcount, 0)
 
 
-def _blocks(rows: Any) -> Iterator[tuple[int, bytes]]:
+def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
+    """What COPY TO STDOUT sends, as (rows, bytes), yielded in blocks.
+
+    The server sends a message a row. What costs is the message, so they are taken from libpq directly and joined.
+    """
+    from psycopg import pq
+    from psycopg.errors import error_from_result
+
+    pgconn = connection.pgconn
+    with selectors.DefaultSelector() as selector:
+        selector.register(pgconn.socket, selectors.EVENT_READ)
+        try:
+            _send(pgconn, statement.encode())
+            while pgconn.is_busy():
+                selector.select()
+                pgconn.consume_input()
+            begun = pgconn.get_result()
+            if begun is None or begun.status != pq.ExecStatus.COPY_OUT:
+                raise error_from_result(begun) if begun else ConnectorError("COPY did not begin")
+            yield from _joined(pgconn, selector)
+            ended = pgconn.get_result()
+            if ended is not None and ended.status != pq.ExecStatus.COMMAND_OK:
+                raise error_from_result(ended)
+        finally:
+            _settle(connection)
+
+
+def _send(pgconn: Any, statement: bytes) -> None:
+    pgconn.send_query(statement)
+    with selectors.DefaultSelector() as selector:
+        selector.register(pgconn.socket, selectors.EVENT_WRITE)
+        while pgconn.flush():  # a statement with lists of names is longer than a socket's buffer
+            selector.select()
+
+
+def _joined(pgconn: Any, selector: selectors.BaseSelector) -> Iterator[tuple[int, bytes]]:
+    get, consume, wait = pgconn.get_copy_data, pgconn.consume_input, selector.select
     parts: list[Any] = []
     size = 0
-    for part in rows:
-        parts.append(part)
-        size += len(part)
-        if size >= _BLOCK:
-            yield len(parts), b"".join(parts)
-            parts, size = [], 0
+    while True:
+        length, data = get(1)
+        if length > 0:
+            parts.append(data)
+            size += length
+            if size >= _BLOCK:
+                yield len(parts), b"".join(parts)
+                parts, size = [], 0
+        elif length == 0:
+            wait()
+            consume()
+        else:
+            break
     if parts:
-        yield len(parts) - 1, b"".join(parts)  # header or trailer
+        yield len(parts), b"".join(parts)
+
+
+def _settle(connection: psycopg.Connection[Any]) -> None:
+    """Leave no statement running, whatever interrupted the copy."""
+    from psycopg import Error, pq
+
+    pgconn = connection.pgconn
+    with contextlib.suppress(Error):
+        if connection.info.transaction_status == pq.TransactionStatus.ACTIVE:
+            connection.cancel_safe(timeout=5.0)
+            with contextlib.suppress(Error):  # it was not copying yet, or not any more
+                while pgconn.get_copy_data(0)[0] > 0:
+                    pass
+        while pgconn.get_result() is not None:
+            pass
 
 
 class CopySink:
     """Writes batches of Python values into one table by COPY in text format."""
 
-    def __init__(self, copy: Any) -> None:
+    def __init__(self, copy: psycopg.Copy, table: TargetTable) -> None:
         self._copy = copy
+        self._table = table
 
     @classmethod
     @contextmanager
     def opened(cls, connection: psycopg.Connection[Any], table: TargetTable) -> Iterator[CopySink]:
         """Open COPY for one table; it ends, and its rows stand, when the block ends without an error."""
-        with connection.cursor() as cursor, cursor.copy(_copy_from(table, "")) as copy:
-            yield cls(copy)
+        with connection.cursor() as cursor, _copy_in(cursor, table, "") as copy:
+            yield cls(copy, table)
 
     def write(self, batch: Batch) -> None:
-        """Append a batch."""
-        rows: Iterator[Sequence[Any]] = zip(*batch, strict=True)
+        """Append a batch. Raises ConnectorError."""
+        from psycopg import DataError, ProgrammingError
+
         write = self._copy.write_row
-        for row in rows:
-            write(row)
+        try:
+            for row in zip(*batch, strict=True):
+                write(row)
+        except UnicodeEncodeError:
+            raise ConnectorError(f"{self._table.name}: a text holds what UTF-8 cannot say") from None
+        except DataError:
+            raise ConnectorError(
+                f"{self._table.name}: a value cannot be written (a NUL character, a number out of range)"
+            ) from None
+        except ProgrammingError:
+            raise ConnectorError(f"{self._table.name}: a value of this type cannot be written") from None

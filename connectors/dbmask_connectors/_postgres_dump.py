@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
+from dbmask.schema import TableName
 from dbmask_connectors._postgres_session import Address
 
 __all__ = ["Entry", "dump", "entries"]
@@ -94,15 +95,13 @@ def _major(path: Path) -> int:
     return int(name) if name.isdigit() else 0
 
 
-def dump(address: Address, version: int) -> dict[str, list[Entry]]:
-    """The entries of pg_dump's sections "pre-data" and "post-data". Raises ConnectorError and UsageError."""
-    text = _run(address, _program(version))
-    return {section: list(entries(part)) for section, part in text.items()}
+def dump(address: Address, version: int, without: Iterable[TableName]) -> dict[str, list[Entry]]:
+    """The entries of pg_dump's sections "pre-data" and "post-data". Raises ConnectorError and UsageError.
 
-
-def _run(address: Address, program: str) -> dict[str, str]:
+    ``without`` are tables that it does not touch: it would need the right to read them.
+    """
     command = [
-        program,
+        _program(version),
         "--schema-only",
         "--verbose",  # its headers tell each entry's object
         "--no-owner",
@@ -111,62 +110,49 @@ def _run(address: Address, program: str) -> dict[str, str]:
         "--no-security-labels",
         "--no-tablespaces",
         "--lock-wait-timeout=30000",
+        "--encoding=UTF8",
+        *(f"--exclude-table={_pattern(name)}" for name in without),
     ]
-    made = {}
-    with _environment(address) as environ:
-        for section in _SECTIONS:
-            done = subprocess.run(  # noqa: S603
-                [*command, f"--section={section}"], capture_output=True, env=environ, check=False
-            )
-            if done.returncode != 0:
-                # Its messages name objects; a schema dump reads no rows that they could quote.
-                lines = done.stderr.decode("utf-8", "replace").splitlines()
-                first = next((line for line in lines if "error:" in line), "error: no message")
-                raise ConnectorError(f"{address}: pg_dump failed: {first.partition('error:')[2].strip()}")
-            made[section] = done.stdout.decode("utf-8")
-    return made
+    with _reaching(address) as (where, environ):
+        return {s: list(entries(_run([*command, f"--section={s}", where], environ, address))) for s in _SECTIONS}
+
+
+def _pattern(name: TableName) -> str:
+    """A pattern that matches this name alone: quoted parts are taken as they are."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (name.schema, name.name))
+
+
+def _run(command: list[str], environ: dict[str, str], address: Address) -> str:
+    done = subprocess.run(command, capture_output=True, env=environ, check=False)  # noqa: S603
+    if done.returncode != 0:
+        # Its messages name objects; a schema dump reads no rows that they could quote.
+        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        first = next((line for line in lines if "error:" in line), "error: no message")
+        raise ConnectorError(f"{address}: pg_dump failed: {first.partition('error:')[2].strip()}")
+    return done.stdout.decode("utf-8")
 
 
 @contextlib.contextmanager
-def _environment(address: Address) -> Iterator[dict[str, str]]:
-    """The environment that leads pg_dump to the database; the password is in a file that only this user can read.
+def _reaching(address: Address) -> Iterator[tuple[str, dict[str, str]]]:
+    """The argument and the environment that lead pg_dump to the database.
 
-    A process's environment can be seen by its user's other processes for as long as it lives, its arguments by all.
+    The password is in a file that only this user can read: arguments show in every user's list of processes.
     """
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("PG") or k in ("PGSSLMODE", "PGSSLROOTCERT")}
+    from psycopg.conninfo import make_conninfo
+
     params = address.params()
     password = params.pop("password", None)
-    names = {
-        "host": "PGHOST",
-        "hostaddr": "PGHOSTADDR",
-        "port": "PGPORT",
-        "user": "PGUSER",
-        "dbname": "PGDATABASE",
-        "options": "PGOPTIONS",
-        "service": "PGSERVICE",
-        "passfile": "PGPASSFILE",
-        "connect_timeout": "PGCONNECT_TIMEOUT",
-    }
-    names |= {f"ssl{part}": f"PGSSL{part.upper()}" for part in ("mode", "cert", "key", "rootcert", "crl")}
-    for ours, theirs in names.items():
-        if ours in params:
-            environ[theirs] = str(params[ours])
-        elif theirs in os.environ:
-            environ[theirs] = os.environ[theirs]
-    environ["PGCLIENTENCODING"] = "UTF8"
-    environ["PGAPPNAME"] = "dbmask"
-    environ["LC_ALL"] = "C"
-    if password is None:
-        if "PGPASSWORD" in os.environ:
-            environ["PGPASSWORD"] = os.environ["PGPASSWORD"]
-        yield environ
+    where = f"--dbname={make_conninfo(**params)}"
+    environ = {**os.environ, "LC_ALL": "C"}
+    if password is None:  # then libpq finds it by itself, or needs none
+        yield where, environ
         return
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="dbmask-") as file:  # made with mode 0600
         escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
         file.write(f"*:*:*:*:{escaped}\n")
         file.flush()
-        environ["PGPASSFILE"] = file.name
-        yield environ
+        environ.pop("PGPASSWORD", None)
+        yield where, {**environ, "PGPASSFILE": file.name}
 
 
 def entries(text: str) -> Iterator[Entry]:

@@ -11,14 +11,17 @@ from dbmask.errors import ConnectorError
 __all__ = ["connected", "translated"]
 
 _KINDS = {
+    "0A": "the server has no such feature or extension",
     "08": "the connection was lost",
     "22": "a value does not fit its column",
     "23": "a constraint does not hold",
     "25": "the transaction's state does not allow it",
     "28": "the login was refused",
+    "2B": "something else depends on it",
     "3D": "there is no such database",
     "40": "the transaction was rolled back",
     "42": "the statement is not valid here",
+    "54": "it is beyond a limit of the server",
     "53": "the server is out of a resource",
     "55": "an object is locked or in use",
     "57": "the server cancelled the statement or shut down",

@@ -11,6 +11,7 @@ from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Pads
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
+from dbmask_sql.packs import statement
 
 if TYPE_CHECKING:
     import psycopg
@@ -78,9 +79,7 @@ class PostgresReader:
         self.require_idle()
         with translated(self.where), self.connection.cursor() as cursor:
             if not self._made:
-                cursor.execute(
-                    f"CREATE TEMPORARY TABLE {_KEYS} (name text, inner_pad bytea, outer_pad bytea) ON COMMIT DROP"
-                )
+                cursor.execute(statement("postgres", "session_keys").encode())
                 self._made = True
             with cursor.copy(f"COPY pg_temp.{_KEYS} FROM STDIN (FORMAT binary)") as copy:
                 copy.set_types(["text", "bytea", "bytea"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import UsageError
@@ -56,7 +56,7 @@ def read_structure(
     left_out += [_words(kind, s, n) for kind, s, n in connection.execute(_OTHERS)]
     sections = []
     absent: set[int] = set()
-    for section in dump(address, version).values():
+    for section in dump(address, version, _untouched(schema, skipped, lost)).values():
         kept = []
         for entry in section:
             if _stands(entry, lost, absent):
@@ -68,6 +68,12 @@ def read_structure(
         sections.append(tuple(kept))
     said = tuple(dict.fromkeys(left_out))
     return Structure("postgres", schema, tuple(tables), sections[0], sections[1], said, _options(connection))
+
+
+def _untouched(schema: Schema, skipped: Iterable[TableName], lost: Gone) -> list[TableName]:
+    """The skipped tables, but for those whose sequences others draw on: pg_dump would leave the sequences away too."""
+    owners = {s.owner[0] for s in schema.sequences if s.owner and s.name in lost.owned}
+    return sorted(set(skipped) - owners)
 
 
 def _words(kind: str, schema: str, name: str) -> str:
@@ -123,7 +129,8 @@ def _stands(entry: Entry, lost: Gone, absent: set[int]) -> bool:
 
 def _loud(entry: Entry, lost: Gone) -> bool:
     """Whether its absence is worth a word: what is part of a skipped table is not."""
-    return (entry.catalog, entry.oid) not in lost.silent and entry.kind != "SEQUENCE"
+    part = entry.kind == "SEQUENCE" or (entry.kind == "RULE" and entry.name.endswith(" _RETURN"))
+    return not part and (entry.catalog, entry.oid) not in lost.silent
 
 
 def _options(connection: psycopg.Connection[Any]) -> dict[str, str]:

@@ -26,7 +26,7 @@ _MADE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (dt.datetime, _timestamp),
     (dt.date, dt.date.isoformat),
     (dt.time, dt.time.isoformat),
-    (Decimal, str),  # a DECIMAL column makes a number of it where none of its digits is lost
+    (Decimal, lambda v: format(v, "f")),  # a DECIMAL column makes a number of it where none of its digits is lost
     (Enum, lambda v: v.value),
     (dict, _json),
     (list, _json),

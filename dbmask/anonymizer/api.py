@@ -14,7 +14,7 @@ from dbmask.anonymizer.lookup import load_dictionary, upper_dictionary
 from dbmask.anonymizer.parameters import ROLES, Parameters, read_parameters
 from dbmask.keys import ColumnKey, KeyRing, MasterKey
 
-__all__ = ["DOMAIN", "Anonymizer", "make_engine"]
+__all__ = ["DOMAIN", "Anonymizer", "make_engine", "names_key"]
 
 DOMAIN = "anonymizer"
 _BATCH = 20_000
@@ -45,6 +45,11 @@ def make_engine(
     if needs_names:
         engine.require_names()
     return engine
+
+
+def names_key(keys: KeyRing, domain: str = DOMAIN) -> ColumnKey:
+    """The key under which dictionaries of names are made. Raises KeySourceError where the run has none."""
+    return keys.column(domain).sub("names")
 
 
 class Anonymizer:

@@ -108,8 +108,9 @@ def promises_of_roles(parameters: Parameters, found: Mapping[str, Column], engin
         if role == "rc":
             beside = "birthDate" in found
             value_only = not beside
-            injective = engine.apart and (parameters.unique or not beside)
-            total = total and not (parameters.unique and beside)
+            # Under `on_invalid: null` all that is no number becomes one and the same.
+            injective = engine.apart and (parameters.unique or not beside) and parameters.on_invalid != "null"
+            total = total and not (parameters.unique and (beside or parameters.on_invalid == "replace"))
         elif role != "birthDate" and not parameters.changeNames:
             unchanged, injective = 1.0, True
         made[role] = Promises(

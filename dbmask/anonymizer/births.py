@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dbmask.anonymizer.datemap import DateMap
-from dbmask.anonymizer.imitation import imitate, imitate_day
+from dbmask.anonymizer.imitation import Imitation
 from dbmask.errors import MaskError
-from dbmask.keys import ColumnKey
 
 __all__ = ["NO_DATE", "OUT_OF_RANGE", "Births"]
 
@@ -30,11 +29,11 @@ class Births:
     or error (MaskError).
     """
 
-    def __init__(self, days: DateMap, last: dt.date, on_invalid: str, key: ColumnKey) -> None:
+    def __init__(self, days: DateMap, last: dt.date, on_invalid: str, imitation: Imitation) -> None:
         self._days = days
         self._last = last
         self._on_invalid = on_invalid
-        self._key = key
+        self._imitation = imitation
         self._days_of: dict[Any, int] = {}
         self._made_of: dict[Any, Any] = {}
         self._image = days.image.tolist()
@@ -81,7 +80,7 @@ class Births:
             at, moved = self._move(day)
             return at, moved.isoformat() + value[10:] if moved else None
         if self._on_invalid == "replace":
-            return OUT_OF_RANGE, imitate(value, self._key)
+            return OUT_OF_RANGE, self._imitation.text(value)
         self._refuse()
         return OUT_OF_RANGE, None if self._on_invalid == "null" else value
 
@@ -90,7 +89,7 @@ class Births:
         if 0 <= at < self._days.size:
             return at, dt.date.fromordinal(self._days.origin + self._image[at])
         if self._on_invalid == "replace":
-            return OUT_OF_RANGE, imitate_day(day, self._days.first, self._last, self._key)
+            return OUT_OF_RANGE, self._imitation.day(day, self._days.first, self._last)
         self._refuse()
         return OUT_OF_RANGE, None if self._on_invalid == "null" else day
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from dbmask.anonymizer.births import NO_DATE, OUT_OF_RANGE, Births
 from dbmask.anonymizer.datemap import DateMap
 from dbmask.anonymizer.flags import Flag
-from dbmask.anonymizer.imitation import imitate
+from dbmask.anonymizer.imitation import Imitation
 from dbmask.anonymizer.names import Names
 from dbmask.anonymizer.national import NationalNumbers
 from dbmask.anonymizer.numbers import Batch, Bools, Days, Numbers
@@ -58,7 +58,7 @@ class Engine:
     ) -> None:
         self.parameters = parameters
         self._key = key
-        self._imitation = key.sub("imitation")
+        self._imitation = Imitation(key.sub("imitation"), parameters.unique)
         self._names: dict[str, Names] = {}
         if dictionary is not None:
             for role in ("firstName", "lastName"):
@@ -84,7 +84,7 @@ class Engine:
     @property
     def apart(self) -> bool:
         """Whether different numbers stay different, of rows without a birth date."""
-        return self.parameters.on_invalid != "replace" and self.numbers.apart
+        return (self.parameters.on_invalid != "replace" or self.parameters.unique) and self.numbers.apart
 
     def require_names(self) -> None:
         """Raise PolicyError where names change and there is no dictionary."""
@@ -152,10 +152,10 @@ class Engine:
         if how == "error":
             raise MaskError("anonymizer: a birth number cannot be transformed, and `on_invalid` is error")
         for i in np.flatnonzero(left).tolist():
-            made[i] = None if how == "null" else imitate(made[i], self._imitation, self._is_no_number)
+            made[i] = None if how == "null" else self._imitation.number(made[i], self._is_number)
 
-    def _is_no_number(self, text: str) -> bool:
-        return int(self.numbers.read([text]).alone[0]) < 0
+    def _is_number(self, text: str) -> bool:
+        return int(self.numbers.read([text]).alone[0]) >= 0
 
 
 def _assert_distinct(batch: Batch, days: Days, matching: Bools) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -92,7 +93,8 @@ _SAY = {"key": "a text", "score": "a number", "explainAs": "a text", "explain": 
 
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return isinstance(value, kind) and finite and (kind is bool or not isinstance(value, bool))
 
 
 def entry_problems(entries: Sequence[ScoringEntry]) -> list[Problem]:

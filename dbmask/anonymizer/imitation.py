@@ -1,63 +1,61 @@
 """What stands for a value that could not be transformed under ``on_invalid: replace``: one that looks like it.
 
-Vowels become vowels, consonants consonants, digits digits, capitals stay capitals, everything else stays. Dates out of
-the range become other dates out of the range, on the same side and within two years.
+Texts are drawn as the mask ``imitate`` draws them. Dates out of the range become other dates out of the range, on the
+same side and within two years.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from dbmask.errors import MaskError
 from dbmask.keys import ColumnKey
+from dbmask.masks.imitate import Imitate
 
-__all__ = ["imitate", "imitate_day"]
+__all__ = ["Imitation", "imitate_day"]
 
-_DIGITS = "0123456789"
-_VOWELS = "aeiou"
-_CONSONANTS = "bcdfghjklmnprstvz"
 _TRIES = 256
 _SPAN = 731
 _LAST = dt.date.max.toordinal()
 
 
-def imitate(value: str, key: ColumnKey, accept: Callable[[str], bool] | None = None) -> str:
-    """A text that looks like ``value`` and is another one, the same for equal values.
+class Imitation:
+    """Imitates texts under a key; numbers one to one where ``unique`` is set."""
 
-    ``accept`` refuses texts that must not come out. A text without letters and digits stays as it is.
-    """
-    alphabets = [_alphabet(c) for c in value]
-    if not any(alphabets):
-        return value
-    data = value.encode("utf-8", "surrogatepass")
-    made = value
-    for attempt in range(_TRIES):
-        words = _words(key, data, attempt)
-        made = "".join(a[next(words) % len(a)] if a else c for c, a in zip(value, alphabets, strict=True))
-        if made != value and (accept is None or accept(made)):
-            break
-    return made
+    def __init__(self, key: ColumnKey, unique: bool = False) -> None:
+        self._key = key
+        self._other = Imitate(force_change=True).function(key)
+        self._one_to_one = Imitate(unique=True).bijection(key) if unique else None
 
+    def text(self, value: str) -> str:
+        """Another text that looks like ``value``, the same for equal ones. One without letters and digits stays."""
+        return self._other(value)
 
-def _alphabet(char: str) -> str:
-    """What may stand for a character; empty where it stands for itself."""
-    if char.isdigit():
-        return _DIGITS
-    if not char.isalpha():
-        return ""
-    base = unicodedata.normalize("NFD", char)[0].lower()
-    letters = _VOWELS if base in "aeiouyаеёиоуыэюяαεηιουω" else _CONSONANTS
-    return letters.upper() if char.isupper() else letters
+    def number(self, value: str, is_number: Callable[[str], bool]) -> str:
+        """As :meth:`text` for what is no birth number, and what comes out is none either (``is_number`` says).
 
+        With ``unique``, different values become different ones. Raises MaskError where a character does not allow that.
+        """
+        made = value
+        if self._one_to_one is not None:
+            try:
+                # Walking on until it is no number again is one to one on all that are none.
+                made = self._one_to_one(made)
+                while is_number(made):
+                    made = self._one_to_one(made)
+            except ValueError:
+                raise MaskError("anonymizer: a birth number has a letter that `unique` cannot replace") from None
+            return made
+        for _ in range(_TRIES):
+            made = self._other(made)
+            if made != value and not is_number(made):
+                break
+        return made
 
-def _words(key: ColumnKey, data: bytes, attempt: int) -> Iterator[int]:
-    """32-bit words without end."""
-    block = 0
-    while True:
-        digest = key.prf(attempt.to_bytes(2, "big") + block.to_bytes(4, "big") + data)
-        yield from (int.from_bytes(digest[i : i + 4], "big") for i in range(0, len(digest), 4))
-        block += 1
+    def day(self, day: dt.date, first: dt.date, last: dt.date) -> dt.date:
+        """Another day out of the range ``first`` to ``last``: see :func:`imitate_day`."""
+        return imitate_day(day, first, last, self._key)
 
 
 def imitate_day(day: dt.date, first: dt.date, last: dt.date, key: ColumnKey) -> dt.date:

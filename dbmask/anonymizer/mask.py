@@ -197,9 +197,9 @@ class AnonymizerBound:
             made += [[tables[kind][b] for b in bits] for kind in self.added]
         return made
 
-    def sql(self, exprs: Sequence[Any], dialect: Any) -> None:
-        """The anonymizer runs in Python only."""
-        return
+    def sql(self, exprs: Sequence[Any], dialect: Any) -> list[Any] | None:
+        """None: the anonymizer runs in Python only."""
+        return None
 
 
 def _plain(values: list[Any], padded: bool) -> list[Any]:

@@ -63,12 +63,15 @@ class BuiltNames:
 
     def report(self) -> str:
         """The groups, and what was left out, as lines."""
-        lines = [f"{g.name}: {g.names} names in {g.bins} bins" for g in self.groups if g.bins]
+        lines = [
+            f"{g.name}: {g.names} names in {g.bins} {'bin' if g.bins == 1 else 'bins'}" for g in self.groups if g.bins
+        ]
         alone = [f"{n} ({g.name})" for g in self.groups for n in g.left_out]
         if alone:
             lines.append(f"left out, alone in their group: {', '.join(alone)}")
         if self.left_out:
-            lines.append(f"left out, of several words: {len(self.left_out)} ({', '.join(self.left_out[:5])} ...)")
+            shown = ", ".join(self.left_out[:5]) + (" ..." if len(self.left_out) > 5 else "")
+            lines.append(f"left out, of several words: {len(self.left_out)} ({shown})")
         return "\n".join(lines)
 
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from dbmask.anonymizer.imitation import imitate
+from dbmask.anonymizer.imitation import Imitation
 from dbmask.errors import MaskError
-from dbmask.keys import ColumnKey
 
 __all__ = ["APOSTROPHES", "Names", "dictionary_key", "recase", "tokens"]
 
@@ -68,11 +67,11 @@ class Names:
     """
 
     def __init__(
-        self, dictionary: Mapping[str, str], on_invalid: str, key: ColumnKey, limit: int | None = None
+        self, dictionary: Mapping[str, str], on_invalid: str, imitation: Imitation, limit: int | None = None
     ) -> None:
         self._dictionary = dictionary
         self._on_invalid = on_invalid
-        self._key = key
+        self._imitation = imitation
         self._limit = limit
         self._made_of: dict[Any, Any] = {}
         self._failed: set[Any] = set()
@@ -128,7 +127,7 @@ class Names:
             if not word:
                 made.append(run)
             elif name is None:
-                made.append(imitate(run, self._key))
+                made.append(self._imitation.text(run))
             else:
                 cased = recase(run, name)
                 made.append(cased.replace("'", "’") if "’" in run else cased)

@@ -1,7 +1,8 @@
 """Czech and Slovak birth numbers (rodné číslo): YYMMDD, then nothing, three digits (until 1953) or four.
 
 The month says more than the month: +50 a woman, +20 the extended form (from April 2004, 10 digits), +70 both. A day
-+40 or +50 marks an artificial number (foreigners, insurers' own), which is left alone unless ``artificial: mask``.
++40, or +50 where the month has +20 as well, marks an artificial number (foreigners, insurers' own), which is left alone
+unless ``artificial: mask``.
 
 Reading and writing are table lookups. A *cell* is (year of two digits, month, day), 37,200 of them; tables go from
 cells to days and back.
@@ -39,12 +40,15 @@ _MONTH_REST = np.array([0, 5000 % 11, 2000 % 11, 7000 % 11], np.uint8)
 _DAY_REST = np.array([0, 40 % 11, 50 % 11], np.uint8)
 
 
-def _packed(legal: range, additions: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+def _packed(
+    legal: range, additions: npt.NDArray[np.uint8], kinds: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """For each written number of two digits: the number itself counted from 0 (-1 if there is none), and which addition it has."""
     value, kind = np.full(256, -1, np.int32), np.zeros(256, np.uint8)
-    for i, tens in enumerate(additions.tolist()):
+    for i in kinds:
         for number in legal:
-            value[number + 10 * tens], kind[number + 10 * tens] = number - 1, i
+            at = number + 10 * int(additions[i])
+            value[at], kind[at] = number - 1, i
     return value, kind
 
 
@@ -57,9 +61,11 @@ class RcNumbers:
         self.size = parameters.birthDayMax.toordinal() - self.origin + 1
         self.extended = parameters.extendedSince.toordinal() - self.origin
         self.trailers = trailer_table() if parameters.check_digit == "strict" else last_digit_only()
-        self.month, self.month_kind = _packed(range(1, 13), _MONTH_TENS)
-        masked = _DAY_TENS if parameters.artificial == "mask" else _DAY_TENS[:1]
-        self.day, self.day_kind = _packed(range(1, 32), masked)
+        self.month, self.month_kind = _packed(range(1, 13), _MONTH_TENS, (0, 1, 2, 3))
+        # With an extended month or without; +40 and +50 would overlap.
+        masked = parameters.artificial == "mask"
+        both = [_packed(range(1, 32), _DAY_TENS, (0, kind) if masked else (0,)) for kind in (1, 2)]
+        self.day, self.day_kind = (np.stack(tables) for tables in zip(*both, strict=True))
         self._days()
         self._cells(parameters.extendedSince)
         self.apart = self._is_apart(parameters)
@@ -166,10 +172,11 @@ class RcBatch:
         year = digits[:, 0] * np.uint8(10) + digits[:, 1]
         written_month = digits[:, 2] * np.uint8(10) + digits[:, 3]
         written_day = digits[:, 4] * np.uint8(10) + digits[:, 5]
-        month, day = tables.month[written_month], tables.day[written_day]
-        well &= (month >= 0) & (day >= 0)
-        month_kind, day_kind = tables.month_kind[written_month], tables.day_kind[written_day]
+        month, month_kind = tables.month[written_month], tables.month_kind[written_month]
         extended = month_kind >= 2
+        series = extended.astype(np.intp)
+        day, day_kind = tables.day[series, written_day], tables.day_kind[series, written_day]
+        well &= (month >= 0) & (day >= 0)
         if tail.shape[1] != 4:
             well &= ~extended
         cell = np.where(well, (year.astype(np.int32) * 12 + month) * 31 + day, _NO_CELL)

@@ -159,9 +159,11 @@ class _Reading:
                 continue
             try:
                 score = float(made.get("score", "0"))
-                made["score"] = int(score) if score.is_integer() else score
+                made["score"] = int(score)  # refuses what is not finite
+                if score != made["score"]:
+                    made["score"] = score
             except (ValueError, OverflowError):
-                self._fail(entry, f"score ({made['score']}) must be a number")
+                self._fail(entry, f"score ({entry.attributes['score']}) must be a number")
                 continue
             explain = made.get("explain", "true")
             if explain not in ("true", "false"):

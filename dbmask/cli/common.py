@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from dbmask.keys import KeyRing
+from dbmask.keys import KeyRing, MasterKey
 from dbmask.policy import Policy
 
-__all__ = ["key_option", "load_policy", "policy_argument", "source_option"]
+__all__ = ["key_option", "load_policy", "policy_argument", "run_keys", "source_option"]
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
 
@@ -27,6 +27,11 @@ def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE",
         help="A file that holds the masking key; otherwise DBMASK_KEY or the policy's `key:`.",
     )(command)
+
+
+def run_keys(key_file: str | None) -> KeyRing:
+    """The keys of a run without a policy: from ``key_file``, else DBMASK_KEY. Raises KeySourceError where there is none."""
+    return KeyRing(MasterKey.load("env:DBMASK_KEY" if key_file is None else f"file:{key_file}"))
 
 
 def load_policy(path: str, key_file: str | None) -> tuple[Policy, KeyRing]:

@@ -49,7 +49,8 @@ class Promises:
     ``type``: what comes out. ``outcomes``: how many results there are where it is not injective, for the expected
     number of collisions. ``unchanged``: the largest share of rows that may stay equal; 0 where none may (but for
     nulls and empty texts), 1 where nothing is promised. ``keyed``: it needs a key. ``budget``: the differential privacy
-    (epsilon, delta) that each run spends on a row's value.
+    (epsilon, delta) that each run spends on a row's value. ``permutes``: over a whole column the same values come out,
+    each as often, so that unique ones stay unique.
     """
 
     type: ColumnType
@@ -61,10 +62,14 @@ class Promises:
     unchanged: float = 1.0
     warnings: tuple[str, ...] = ()
     budget: tuple[float, float] | None = None
+    permutes: bool = False
 
 
 class Bound(Protocol):
-    """A mask on its columns."""
+    """A mask on its columns.
+
+    One whose attribute ``whole_column`` is true must be given all rows of a table in one call of apply.
+    """
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def expected_collisions(rows: int, outcomes: int) -> float:
 def check_keys(plan: TablePlan) -> Iterator[Problem]:
     """Unique and primary keys under masks that may give two values one result."""
     by_output = {name: unit for unit in plan.units for name in unit.bound.outputs}
-    safe = [u for u in plan.table.uniques if all(_injective(by_output.get(c), c) for c in u.columns)]
+    safe = [u for u in plan.table.uniques if _stays_unique(u, by_output)]
     for unique in plan.table.uniques:
         if unique in safe or any(set(s.columns) <= set(unique.columns) and not s.partial for s in safe):
             continue
@@ -51,6 +51,14 @@ def _folds(column: Column, unit: Unit) -> bool:
 
 def _injective(unit: Unit | None, column: str) -> bool:
     return unit is not None and unit.promises(column).injective
+
+
+def _stays_unique(unique: Unique, by_output: Mapping[str, Unit]) -> bool:
+    """Injective masks keep any key; a permutation of a column's values keeps a key of that column alone."""
+    units = {c: by_output.get(c) for c in unique.columns}
+    if len(units) == 1 and all(u is not None and u.promises(c).permutes for c, u in units.items()):
+        return True
+    return all(_injective(u, c) for c, u in units.items())
 
 
 def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -> Iterator[Problem]:
@@ -141,6 +149,3 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{column.name}", f"is generated from {', '.join(sorted(lost))}, which is dropped"
             )
-    for item in plan.columns:
-        if item.runs_in is RunsIn.NOWHERE and not item.column.nullable and item.mask == "null":
-            yield Problem(f"{plan.name}.{item.column.name}", "null on a NOT NULL column", "use fixed")

@@ -136,12 +136,12 @@ def test_masks_run_where_they_must(setup: Setup, name: str) -> None:
 
 
 def _may_run_in_python(setup: Setup) -> bool:
-    """What masks.md's table leaves to Python: seeded and differentially private noise, and floats and texts, which databases read in ways of their own."""
+    """What masks.md's table leaves to Python: seeded and differentially private noise, numbers and dates kept as texts or floats."""
     kind = setup.types[TARGET].kind
-    if setup.mask == "noise":
-        special = {"seed", "epsilon", "random"}.intersection(setup.params)
-        return bool(special) or kind not in (Kind.INTEGER, Kind.DECIMAL)
-    return setup.mask == "date_shift" and kind is Kind.TEXT
+    if setup.mask == "date_shift":
+        return kind is Kind.TEXT
+    special = {"seed", "epsilon", "random"}.intersection(setup.params)
+    return setup.mask == "noise" and bool(special or kind not in (Kind.INTEGER, Kind.DECIMAL))
 
 
 @EVERY

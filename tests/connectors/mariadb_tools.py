@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-from dbmask.schema import ColumnType, Schema, TableName
+from dbmask.schema import Schema, TableName
 from dbmask.spi import Progress, Structure, TargetTable
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_source import MySQLSource
@@ -28,7 +28,7 @@ __all__ = [
     "dump_rows",
     "everything",
     "fresh",
-    "load_rich",
+    "rich_database",
     "select_all",
     "source",
     "target",
@@ -40,18 +40,23 @@ _numbers = itertools.count(1)
 SETTINGS = "SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', NAMES utf8mb4"
 
 
-def load_rich(server: MariaDB, name: str) -> str:
-    """Fill database ``name`` with the rich fixture and make the one that it refers to; the latter's name."""
-    other = f"{name}_other"
-    server.create_database(other)
-    script = (HERE.parent / "fixtures" / "mariadb_rich.sql").read_text("utf-8")
-    script = script.replace("@DB@", name).replace("@OTHER@", other)
-    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        cursor.execute(SETTINGS)
-        for statement in script.split("\n;;\n"):
-            if statement.strip():
-                cursor.execute(statement)
-    return other
+@contextmanager
+def rich_database(server: MariaDB) -> Iterator[str]:
+    """The name of a database that holds the rich fixture; the one that it refers to has ``_other`` behind its name."""
+    with fresh(server, "rich", make=True) as name:
+        server.create_database(f"{name}_other")
+        script = (HERE.parent / "fixtures" / "mariadb_rich.sql").read_text("utf-8")
+        script = script.replace("@DB@", name).replace("@OTHER@", f"{name}_other")
+        with closing(server.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute(SETTINGS)
+            for statement in script.split("\n;;\n"):
+                if statement.strip():
+                    cursor.execute(statement)
+        try:
+            yield name
+        finally:
+            server.drop_database(name)  # before the one that it refers to
+            server.drop_database(f"{name}_other")
 
 
 def chinook(server: MariaDB, name: str) -> None:
@@ -187,8 +192,3 @@ def dump_rows(server: MariaDB, database: str, name: TableName) -> list[tuple[Any
         ]
         cursor.execute(f"SELECT {', '.join(listed)} FROM `{name.name.replace('`', '``')}` ORDER BY 1, 2")
         return list(cursor.fetchall())
-
-
-def typed(kind: ColumnType) -> dict[str, ColumnType]:
-    """One type for a column called x."""
-    return {"x": kind}

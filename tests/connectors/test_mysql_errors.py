@@ -7,21 +7,21 @@ import pytest
 from dbmask.errors import ConnectorError
 from dbmask_connectors._mysql_errors import describe, refusal, translated
 
-SECRET = "Anežka at row 7 for key 'x"  # noqa: S105 - a value that must not be shown, no password
+VALUE = "Anežka at row 7 for key 'x"
 
 
 @pytest.mark.parametrize(
     ("code", "message", "named"),
     [
-        (1062, f"Duplicate entry '{SECRET}' for key 'person_email'", "key person_email"),
-        (1366, f"Incorrect string value: '{SECRET}' for column `d`.`t`.`name` at row 3", "column d`.`t`.`name, row 3"),
-        (1292, f"Incorrect datetime value: '{SECRET}' for column `d`.`t`.`at` at row 12", "row 12"),
-        (1406, "Data too long for column 'name' at row 3", "column 'name', row 3"),
+        (1062, f"Duplicate entry '{VALUE}' for key 'person_email'", "key person_email"),
+        (1366, f"Incorrect string value: '{VALUE}' for column `d`.`t`.`name` at row 3", "column name, row 3"),
+        (1292, f"Incorrect datetime value: '{VALUE}' for column `d`.`t`.`at` at row 12", "row 12"),
+        (1406, "Data too long for column 'name' at row 3", "column name, row 3"),
         (1054, "Unknown column 'a.b' in 'field list'", "column a.b"),
-        (4025, "CONSTRAINT `born_late` failed for `d`.`t`", "constraint `born_late`"),
-        (1064, f"You have an error in your SQL syntax near '{SECRET}' at line 1", "error 1064"),
-        (1644, SECRET, "error 1644"),
-        (9999, SECRET, "the server refused the statement (error 9999)"),
+        (4025, "CONSTRAINT `born_late` failed for `d`.`t`", "constraint born_late"),
+        (1064, f"You have an error in your SQL syntax near '{VALUE}' at line 1", "error 1064"),
+        (1644, VALUE, "error 1644"),
+        (9999, VALUE, "the server refused the statement (error 9999)"),
     ],
 )
 def test_no_value_passes(code: int, message: str, named: str) -> None:
@@ -41,10 +41,10 @@ def test_errors_are_not_chained() -> None:
     from pymysql.err import DataError
 
     with pytest.raises(ConnectorError, match="too long") as caught, translated("shop.person"):
-        raise DataError(1406, f"Data too long: {SECRET}")
+        raise DataError(1406, f"Data too long: {VALUE}")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
-    assert SECRET not in str(caught.value)
+    assert VALUE not in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [Exception(), Exception(0, ""), Exception("no code")])

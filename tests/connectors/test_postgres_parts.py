@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dbmask.errors import UsageError
+from dbmask.errors import ConnectorError, UsageError
 from tests.connectors.postgres_spi import RECOMPUTE, Made, replicate, targets
 from tests.fix_postgres import Postgres
 
@@ -45,7 +45,11 @@ def test_a_skipped_table_takes_its_keys_and_views(postgres: Postgres, make: Call
 def test_a_skipped_table_takes_functions_of_its_rows(make: Callable[..., Made]) -> None:
     sales = ["sales.customer", "sales.order", "sales.order_line", "sales.payment", "sales.refund"]
     made = make(skip=sales)
-    assert "function customers_of(text) in schema sales" in made.structure.left_out
+    assert {
+        "function customers_of(text) in schema sales",
+        "view by_key in schema sales",
+        "materialized view a_key_count in schema public",
+    } <= set(made.structure.left_out)
     assert not [w for w in made.structure.left_out if "payment" in w or "refund" in w]  # parts of skipped tables
 
 
@@ -56,6 +60,33 @@ def test_a_skipped_table_leaves_sequences_that_others_draw_on(
     assert made.structure.left_out == ()
     assert ask(postgres, replica, "SELECT to_regclass('sales.refund_refund_id_seq')") == [None]
     assert ask(postgres, replica, "SELECT to_regclass('public.downwards') IS NULL") == [False]
+
+
+def test_a_sequence_stays_while_its_owner_is_skipped(postgres: Postgres, postgres_db: str, replica: str) -> None:
+    script = (
+        "CREATE TABLE a (id serial); CREATE TABLE b (id int DEFAULT nextval('a_id_seq')); INSERT INTO b DEFAULT VALUES"
+    )
+    postgres.psql(postgres_db.rpartition("/")[2], script)
+    made = replicate(postgres_db, postgres.url(replica), partial(targets, skip=["public.a"]))
+    assert made.structure.left_out == ()
+    assert ask(postgres, replica, "INSERT INTO b DEFAULT VALUES RETURNING id") == [2]
+
+
+def test_tables_that_may_not_be_read_may_be_skipped(postgres: Postgres, postgres_db: str, replica: str) -> None:
+    script = """
+        CREATE ROLE parts_reader LOGIN PASSWORD 'x'; CREATE TABLE seen (id int); CREATE TABLE hidden (id serial);
+        CREATE SCHEMA closed; CREATE TABLE closed.too (id int PRIMARY KEY); GRANT SELECT ON seen TO parts_reader;
+    """
+    name = postgres_db.rpartition("/")[2]
+    postgres.psql(name, script)
+    try:
+        url = postgres.url(name, "parts_reader", "x")
+        replicate(url, postgres.url(replica), partial(targets, skip=["public.hidden", "closed.too"]))
+        with pytest.raises(ConnectorError, match=r"pg_dump failed: .*permission denied for table hidden"):
+            replicate(url, postgres.url(replica), partial(targets, skip=["closed.too"]))
+    finally:
+        postgres.drop_database(replica)
+        postgres.psql(name, "DROP OWNED BY parts_reader; DROP ROLE parts_reader")
 
 
 def test_dropped_columns_take_what_reads_them(postgres: Postgres, make: Callable[..., Made], replica: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,31 @@ def test_a_replica_equals_its_source(
         query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
         left = connection.execute(query, (f"{replica}__dbmask_",)).fetchall()
     assert left == []
+
+
+MEMORY = """
+import resource, sys
+from tests.connectors.postgres_spi import replicate
+url, target, python = sys.argv[1:]
+replicate(url + "_small", target + "_small", through_python=python == "yes")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+replicate(url, target, through_python=python == "yes")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("through_python", ["no", "yes"])
+def test_memory_does_not_grow_with_the_table(postgres: Postgres, replica: str, through_python: str) -> None:
+    """200 MB, in rows of 2 KB and rows of 1 MB, into a target that is slower than the source."""
+    table = "CREATE TABLE t AS SELECT i AS id, repeat('x', 2000) AS v FROM generate_series(1, {}) i;"
+    wide = "INSERT INTO t SELECT i, repeat('y', 1000000) FROM generate_series(1, {}) i;"
+    names = f"{replica}_source_small", f"{replica}_source"
+    for name, rows, few in zip(names, (10, 50_000), (1, 100), strict=True):
+        postgres.create_database(name)
+        postgres.psql(name, (table + "ALTER TABLE t ALTER v SET STORAGE EXTERNAL;" + wide).format(rows, few))
+    root = Path(__file__).parents[2]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(root / p) for p in ("", "sql", "connectors"))}
+    argv = [sys.executable, "-c", MEMORY, postgres.url(names[1]), postgres.url(replica), through_python]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, env=env)
+    assert int(done.stdout) < 60
+    assert postgres.psql(replica, "SELECT count(*) FROM t") == "50100\n"

@@ -178,6 +178,17 @@ def test_rows_that_are_in_the_wal_only_are_read(tmp_path: Path) -> None:
         assert read(url, "SELECT x FROM t") == [[[7]]]
 
 
+def test_a_file_on_a_read_only_medium_needs_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = sqlite_file(tmp_path / "a.db", "PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1);")
+
+    class Medium:
+        f_flag = os.ST_RDONLY
+
+    monkeypatch.setattr(os, "statvfs", lambda _: Medium)
+    assert read(url, "SELECT x FROM t") == [[[1]]]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.db"]  # no -shm, which could not be made there
+
+
 def test_a_closed_source_opens_again_and_closes_twice(tmp_path: Path) -> None:
     url = sqlite_file(tmp_path / "a.db", "CREATE TABLE t (x)")
     source = connector_for(url).source(url)

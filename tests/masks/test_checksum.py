@@ -108,6 +108,14 @@ def test_unique_never_collides(kind: str) -> None:
     assert [bool(valid(m)) for m in made] == [bool(valid(v)) for v in values]
 
 
+def test_unique_is_a_bijection_of_short_numbers() -> None:
+    bound = bind({"mask": "checksum", "type": "luhn", "unique": True}, TEXT)
+    values = [f"{n:04d}" for n in range(10_000)]
+    made = in_python(bound, {"v": values})
+    assert sorted(made) == values
+    assert all(luhn.is_valid(m) == luhn.is_valid(v) for m, v in zip(made, values, strict=True))
+
+
 @pytest.mark.parametrize("unique", [False, True])
 @pytest.mark.parametrize("value", ["1234-5678", "no number", "4111 1111 1111 1112", "١٢٣"])
 def test_what_is_no_number_is_masked_too(value: str, unique: bool) -> None:

@@ -56,6 +56,13 @@ def test_a_composite_key_holds_where_a_part_of_it_does() -> None:
     assert "unique key u_0" in said("  t: {columns: {a: hash, b: redact}}", alone)[0]
 
 
+def test_a_shuffled_column_stays_unique_alone_and_breaks_a_composite_key() -> None:
+    alone = schema(table("t", column("id"), column("b"), key="id", unique=("b",)))
+    assert said("  t: {columns: {id: hash, b: shuffle}}", alone) == []
+    both = schema(table("t", column("id"), column("a"), column("b"), key="id", unique=("a b",)))
+    assert "unique key u_0" in said("  t: {columns: {id: hash, a: keep, b: shuffle}}", both)[0]
+
+
 @pytest.mark.parametrize(
     ("kind", "hint"),
     [(Kind.INTEGER, "use permute"), (Kind.UUID, "use uuid"), (Kind.TEXT, "use keep, full-length hash")],

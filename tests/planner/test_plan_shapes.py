@@ -12,7 +12,7 @@ from dbmask.engine import masked_batches
 from dbmask.errors import BindError, Problem
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Columns, Mask, Promises
-from dbmask.masks.build import example_keys
+from dbmask.masks.build import build_mask, example_keys
 from dbmask.planner import Plan, Profile, RunsIn, build_plan, reading
 from dbmask.policy import ColumnRule, GroupRule, Policy, TableRule
 from dbmask.schema import ColumnType, Kind, Schema
@@ -235,3 +235,12 @@ def test_bind_errors_read_well() -> None:
     assert str(BindError("what", "hint")) == "what (hint)"
     with pytest.raises(BindError, match="names column 'x'"):
         Columns((column("a"),), {"a": column("a")}).other("x", "by")
+
+
+def test_masks_that_read_the_same_column_read_it_once() -> None:
+    groups = (GroupRule(Swap(), "p:2"), GroupRule(Swap(outputs=("x", "y", "z")), "p:3"))
+    rule = TableRule("t", columns=(ColumnRule("id", build_mask("keep"), "p:1"),), groups=groups, where="p:0")
+    plan = planned(rule, schema(TEXT_ID)).tables[name("t")]
+    part = reading(plan, "duckdb")
+    assert [e.alias for e in part.query.expressions] == ["dbmask_raw_1", "dbmask_raw_2", "id"]
+    assert [(inputs, outputs) for _, inputs, outputs in part.leftover] == [((0, 1), (1, 2, 3)), ((0, 1), (4, 5, 6))]
