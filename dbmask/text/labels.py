@@ -10,11 +10,12 @@ from typing import Any
 
 from dbmask.errors import BindError, MaskError
 from dbmask.keys import KeyRing
+from dbmask.masks._rows import text_of
+from dbmask.masks._sources import Material, SourcedRing, column_material
 from dbmask.masks.base import Bound, Columns
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text.config import HashSource
 from dbmask.text.czech import declined_like
-from dbmask.text.sources import Material, SourcedRing, framed
 from dbmask.text.steps import MaskStep
 from dbmask_sql.canonical import canonical_text
 
@@ -196,17 +197,14 @@ class LabelMasker:
         self, value: str, row: int, beside: Mapping[str, Sequence[str]], rows: Mapping[str, Sequence[Any]]
     ) -> bytes:
         """The material of all sources but the entity itself. What is not there leaves the entity to stand for it."""
-        parts: list[bytes | None] = []
+        texts: list[str | None] = []
         for source in self.sources:
             if source.label is not None:
-                found: Any = "\0".join(sorted(set(beside.get(source.label, ()))))
+                texts.append("\0".join(sorted(set(beside.get(source.label, ())))))
             elif source.column is not None:
                 column = self._columns.other(source.column, "hash_sources")
-                found = _as_text(rows[source.column][row], column)
-            else:
-                continue
-            parts.append((found or f"\0{value}").encode("utf-8", "surrogatepass"))
-        return framed(parts)
+                texts.append(text_of(column)(rows[source.column][row]))
+        return column_material(texts, value)
 
 
 def _entity_columns(columns: Columns) -> Columns:
@@ -218,7 +216,3 @@ def with_target(columns: Columns, target: Column) -> Columns:
     available: Any = copy(columns.available)  # a dict, or one that knows any name
     available[target.name] = target
     return replace(columns, targets=(target,), available=available)
-
-
-def _as_text(value: Any, column: Column) -> str:
-    return "" if value is None else canonical_text(column.type.kind, column.type.padded)(value)
