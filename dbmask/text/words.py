@@ -24,8 +24,8 @@ __all__ = ["SeedFinder", "variants"]
 def variants(entry: str) -> tuple[str, ...]:
     """An entry without surrounding space, composed and decomposed; nothing where it is blank."""
     entry = clean(entry).strip()
-    if not entry:
-        return ()
+    if entry.isascii():
+        return (entry,) if entry else ()
     forms = (entry, unicodedata.normalize("NFC", entry), unicodedata.normalize("NFD", entry))
     return tuple(dict.fromkeys(forms))
 
