@@ -89,7 +89,7 @@ def _mask(cls: type[Mask], definitions: dict[str, Any]) -> dict[str, Any]:
     names = [cls.name, *cls.aliases, *([None] if cls.name == "null" else [])]
     # A mask with a parameter called `type` is named by `mask` or `strategy`.
     keys = [key for key in NAME_KEYS if key not in body["properties"]]
-    naming = {key: {"enum": names, "description": "The mask's name."} for key in keys}
+    naming: dict[str, Any] = {key: {"enum": names, "description": "The mask's name."} for key in keys}
     if "domain" in body["properties"]:  # a keyed mask
         naming[BY_COLUMNS] = {
             "type": "array",

@@ -89,6 +89,7 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         (Reply("", status=500), "500"),
         (Reply("", status=429), "429"),
         (Reply(entities([]).body, after=1.5), "not answer in time"),
+        (Reply(entities([]).body, drip=0.2), "not answer in time"),
     ],
 )
 def test_what_is_no_answer_replaces_the_whole_text(reply: Reply, why: str) -> None:
