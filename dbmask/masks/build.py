@@ -19,6 +19,7 @@ from dbmask.masks.base import Mask, nearest
 from dbmask.registry import mask_class, mask_names
 
 __all__ = [
+    "BY_COLUMNS",
     "INNER_SCHEMA",
     "NAME_KEYS",
     "FileName",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 Spec = str | Mapping[str, Any]
+BY_COLUMNS = "hash_columns"
+"""A parameter that every keyed mask takes: the columns of the row that it draws from, instead of from its value."""
 NAME_KEYS = ("mask", "strategy", "type")
 """The keys under which a spec names its mask, the first one that is there."""
 
@@ -96,6 +99,8 @@ def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None, folder: s
     cls = mask_class(name)
     if cls is None:
         raise PolicyError([Problem(_where(spec), f"there is no mask {name!r}", nearest(name, mask_names()))])
+    if BY_COLUMNS in params and BY_COLUMNS not in cls.__dataclass_fields__:
+        return _by_columns(name, cls, params, build, folder)
     try:
         text = json.dumps(params, default=_plain)
     except (TypeError, ValueError):
@@ -105,6 +110,23 @@ def build_mask(spec: Spec, build: Callable[[Any], Mask] | None = None, folder: s
         return adapter(cls).validate_json(text, context={"build": build or inner, "folder": folder})
     except pydantic.ValidationError as error:
         raise PolicyError(list(_problems(cls, params, error))) from None
+
+
+def _by_columns(
+    name: str, cls: type[Mask], params: dict[str, Any], build: Callable[[Any], Mask] | None, folder: str
+) -> Mask:
+    """The mask ``by_columns`` around one that was given ``hash_columns``."""
+    if "domain" not in cls.__dataclass_fields__:
+        problem = Problem(BY_COLUMNS, f"{name} does not draw from the key, so it takes no {BY_COLUMNS}")
+        raise PolicyError([problem])
+    rest = {k: v for k, v in params.items() if k != BY_COLUMNS}
+    inner = build_mask({"mask": name, **rest}, build, folder)  # what is wrong with it is said at its own places
+    listed = params[BY_COLUMNS]
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(c, str) for c in listed):
+        raise PolicyError([Problem(BY_COLUMNS, f"{BY_COLUMNS} is a list of columns")])
+    wrapper: Any = mask_class("by_columns")
+    made: Mask = wrapper(columns=tuple(listed), masks=(inner,))
+    return made
 
 
 def _where(spec: Spec) -> str:

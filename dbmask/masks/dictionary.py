@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, Field
@@ -12,7 +11,7 @@ from pydantic import AliasChoices, Field
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks._constants import Scalar, as_constant
-from dbmask.masks._lists import read_list
+from dbmask.masks._lists import named_list
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
 from dbmask.masks.build import FileName
 from dbmask.schema import ColumnType, Kind
@@ -26,9 +25,9 @@ _COLORS: dict[str, Any] = {"values": ["red", "green", "blue"]}
 
 @dataclass(frozen=True, kw_only=True)
 class Dictionary(KeyedMask):
-    """One of ``values``, or of the values in a ``column`` of a CSV ``file`` (beside the policy); equal values choose alike.
+    """One of ``values``, or of the values in a ``column`` of a CSV ``file`` (beside the policy; or ``builtin:first_names_en``).
 
-    A value that is listed more often is chosen more often.
+    Equal values choose alike; a value that is listed more often is chosen more often.
     """
 
     name: ClassVar[str] = "dictionary"
@@ -61,7 +60,8 @@ class Dictionary(KeyedMask):
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit columns of whose type every listed value is one. Raises BindError on others, and where the file cannot be read."""
         type_ = columns.target.type
-        written: list[Scalar] = list(self.values or read_list(Path(self.file or "").expanduser(), self.column))
+        listed, note = (list(self.values), "") if self.values else named_list(self.file or "", self.column)
+        written: list[Scalar] = [*listed]
         chosen = [as_constant(v, type_, "values" if self.values else "file") for v in written]
         texts = [canonical_text(type_.kind)(v) for v in chosen]
         if type_.kind in (Kind.JSON, Kind.BYTES, Kind.ARRAY, Kind.OTHER):
@@ -80,5 +80,5 @@ class Dictionary(KeyedMask):
             made = dialect.choose(texts, dialect.mod(dialect.prf_word(text, key.name), count))
             return made if made is None or type_.kind in (Kind.TEXT, Kind.ENUM) else dialect.typed(made, type_.kind)
 
-        promises = Promises(type=type_, keyed=True, outcomes=len(set(texts)))
+        promises = Promises(type=type_, keyed=True, outcomes=len(set(texts)), warnings=(note,) if note else ())
         return self.bound(columns, promises, python, sql)

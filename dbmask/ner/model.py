@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Model:
 def load_model(name: str) -> Model:
     """The pipeline of this name, or in this folder. Raises UsageError, with the command that installs it, where it is not there."""
     try:
-        import spacy
+        spacy: Any = import_module("spacy")
     except ImportError:
         raise UsageError(
             f"the pipeline {name!r} needs spaCy, which is not installed: pip install spacy, then "

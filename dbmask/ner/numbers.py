@@ -7,12 +7,13 @@ number beside another does not hide it.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+
+from dbmask.masks._numbers import SHORT, validator
+from dbmask.masks._numbers import number_names as all_names
 
 __all__ = ["NumberKind", "number_kind", "number_names", "numbers"]
 
@@ -20,33 +21,6 @@ __all__ = ["NumberKind", "number_kind", "number_names", "numbers"]
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-_SHORT = {
-    "credit_card": "luhn",
-    "br_cnpj": "br.cnpj",
-    "br_cpf": "br.cpf",
-    "ca_sin": "ca.sin",
-    "ch_ahv": "ch.ssn",
-    "cz_ico": "cz.dic",
-    "cz_rc": "cz.rc",
-    "de_idnr": "de.idnr",
-    "es_dni": "es.dni",
-    "es_nie": "es.nie",
-    "fr_nir": "fr.nir",
-    "fr_siren": "fr.siren",
-    "fr_siret": "fr.siret",
-    "it_codicefiscale": "it.codicefiscale",
-    "nl_bsn": "nl.bsn",
-    "pl_pesel": "pl.pesel",
-    "se_personnummer": "se.personnummer",
-    "sk_rc": "sk.rc",
-    "uk_nhs": "gb.nhs",
-    "gb_nhs": "gb.nhs",
-    "us_npi": "us.npi",
-    "us_ssn": "us.ssn",
-    "us_routing": "us.rtn",
-}
-"""Short names of common kinds; any name of python-stdnum's stands for itself."""
 
 _NO_CHECK_DIGIT = _names(
     "ad.nrt ar.dni at.businessid at.postleitzahl bic cr.cpf cr.cpj cr.cr de.handelsregisternummer do.ncf dz.nif eg.tn "
@@ -141,44 +115,19 @@ class NumberKind:
 
 @cache
 def number_names() -> tuple[str, ...]:
-    """Every name that :func:`number_kind` may know: the short ones, and python-stdnum's."""
-    import stdnum
-
-    found = [m.name.removeprefix("stdnum.") for m in pkgutil.walk_packages(stdnum.__path__, "stdnum.") if not m.ispkg]
-    return tuple(sorted({*_SHORT, "us.npi", *(set(found) - _NO_CHECK_DIGIT - {"exceptions", "numdb", "util"})}))
+    """Every name that :func:`number_kind` may know: short ones, and python-stdnum's."""
+    return tuple(name for name in all_names() if name not in _NO_CHECK_DIGIT)
 
 
 @cache
 def number_kind(name: str) -> NumberKind | None:
     """The kind of this name; None where there is none, or it has no check digit."""
-    full = _SHORT.get(name, name)
-    if full in _NO_CHECK_DIGIT or not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)?", full):
-        return None
-    valid = _npi if full == "us.npi" else _validator(full)
+    full = SHORT.get(name, name)
+    valid = None if full in _NO_CHECK_DIGIT else validator(name)
     if valid is None:
         return None
     shortest, longest = _LENGTHS.get(name) or _LENGTHS.get(full) or _ANY_LENGTH
     return NumberKind(name, shortest, longest, full in _LETTERS, _SEPARATORS.get(full, " -"), valid, full == "luhn")
-
-
-def _validator(full: str) -> Callable[[str], bool] | None:
-    try:
-        module = importlib.import_module(f"stdnum.{full}")
-    except ImportError:
-        return None
-    valid: Callable[[str], bool] | None = getattr(module, "is_valid", None)
-    if valid is None or "+" in _SEPARATORS.get(full, ""):
-        return valid  # there the separator is part of the number
-    check, separators = valid, str.maketrans("", "", _SEPARATORS.get(full, " -"))
-    return lambda text: check(text.translate(separators))
-
-
-def _npi(text: str) -> bool:
-    """The National Provider Identifier: ten digits whose Luhn sum counts the prefix 80840 (45 CFR 162.406)."""
-    from stdnum import luhn
-
-    digits = re.sub(r"[ -]", "", text)
-    return len(digits) == 10 and digits[0] in "12" and bool(luhn.is_valid("80840" + digits))
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from pydantic import AliasChoices
 
 from dbmask.masks.base import Mask
-from dbmask.masks.build import INNER_SCHEMA, NAME_KEYS, adapter
+from dbmask.masks.build import BY_COLUMNS, INNER_SCHEMA, NAME_KEYS, adapter
 from dbmask.policy.load import SECTIONS
 from dbmask.policy.model import KEY_SOURCES, Default, TableMode
 from dbmask.policy.rules import LEFTOVER, MODES
@@ -89,7 +89,14 @@ def _mask(cls: type[Mask], definitions: dict[str, Any]) -> dict[str, Any]:
     names = [cls.name, *cls.aliases, *([None] if cls.name == "null" else [])]
     # A mask with a parameter called `type` is named by `mask` or `strategy`.
     keys = [key for key in NAME_KEYS if key not in body["properties"]]
-    naming = {key: {"enum": names, "description": "The mask's name."} for key in keys}
+    naming: dict[str, Any] = {key: {"enum": names, "description": "The mask's name."} for key in keys}
+    if "domain" in body["properties"]:  # a keyed mask
+        naming[BY_COLUMNS] = {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "description": "Columns of the row to draw from, instead of from the value itself.",
+        }
     return {
         "type": "object",
         "title": cls.name,

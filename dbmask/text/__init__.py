@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbmask.text.masker import TextMasker, TextResult
+    from dbmask.text.masker import TextMasker
+    from dbmask.text.result import TextResult
     from dbmask.text.spans import Span
 
 __all__ = ["Span", "TextMasker", "TextResult"]
 
-_WHERE = {"Span": "dbmask.text.spans", "TextMasker": "dbmask.text.masker", "TextResult": "dbmask.text.masker"}
+_WHERE = {"Span": "dbmask.text.spans", "TextMasker": "dbmask.text.masker", "TextResult": "dbmask.text.result"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -59,7 +59,9 @@ class Batch:
     @cached_property
     def plain(self) -> list[bytes]:
         """The texts in ASCII letters, as bytes: a place in one is the same place in the text."""
-        return [(t if t.isascii() else plain(t)).encode("ascii") for t in self.texts]
+        others = [t for t in self.texts if not t.isascii()]
+        mapped = _cut(plain("".join(others)).encode("ascii"), others)
+        return [t.encode("ascii") if t.isascii() else next(mapped) for t in self.texts]
 
     @cached_property
     def joined(self) -> str:
@@ -85,3 +87,10 @@ class Batch:
         """Each text folded."""
         whole, starts = self.joined_folded, self.starts
         return [whole[starts[i] : starts[i + 1] - 1] for i in range(len(self.texts))]
+
+
+def _cut(joined: bytes, texts: Sequence[str]) -> Iterator[bytes]:
+    at = 0
+    for text in texts:
+        yield joined[at : at + len(text)]
+        at += len(text)

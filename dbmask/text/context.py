@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dbmask.text.batch import Batch, Found
@@ -15,13 +16,20 @@ from dbmask.text.words import filtered, variants
 __all__ = ["ContextFinder"]
 
 
+_REMEMBERED = 1 << 16
+"""So many values of a column are kept with what to look for: names come again and again."""
+
+_Wanted = tuple[tuple[str, str], ...]
+"""What to look for, and the value of which it is an inflected form."""
+
+
 @dataclass(frozen=True)
 class _Source:
     rank: int
     rule: ContextSource
     filters: Filters
     text_of: Callable[[Any], str]
-    forms: Callable[[str], Sequence[str]]
+    wanted: Callable[[str], _Wanted]
 
 
 class ContextFinder:
@@ -31,7 +39,7 @@ class ContextFinder:
 
     def __init__(self, rules: Sequence[tuple[int, ContextSource, Callable[[Any], str]]]) -> None:
         self._sources = [
-            _Source(rank, rule, Filters(rule.context_filters), text_of, _forms(rule)) for rank, rule, text_of in rules
+            _Source(rank, rule, Filters(rule.context_filters), text_of, _wanted(rule)) for rank, rule, text_of in rules
         ]
 
     def find(self, batch: Batch) -> Found:
@@ -39,33 +47,40 @@ class ContextFinder:
         found = Found()
         for source in self._sources:
             texts = batch.clean if source.rule.case_sensitive else batch.folded
+            wanted, text_of = source.wanted, source.text_of
             for i, value in enumerate(batch.rows[source.rule.column]):
                 if value is not None:
-                    plain = source.text_of(value).strip()
-                    for form in source.forms(plain):
-                        lemma = plain if source.rule.inflect and form != plain else ""
-                        self._occurrences(source, form, lemma, texts[i], batch, i, found)
+                    for form, lemma in wanted(text_of(value)):
+                        if form in texts[i]:
+                            _occurrences(source, form, lemma, texts[i], batch, i, found)
         return found
 
-    def _occurrences(
-        self, source: _Source, form: str, lemma: str, compared: str, batch: Batch, index: int, found: Found
-    ) -> None:
-        wanted = form if source.rule.case_sensitive else fold(form)
-        at = compared.find(wanted)
-        while at >= 0:
-            end = at + len(wanted)
-            if lemma:
-                found.lemmas[index, at, end] = lemma
-            if source.filters.idle:
-                found.hits.append((index, at, -end, source.rank))
-            else:
-                filtered(source.filters, batch.clean[index], index, at, end, source.rank, found)
-            at = compared.find(wanted, at + 1)
+
+def _occurrences(source: _Source, form: str, lemma: str, compared: str, batch: Batch, index: int, found: Found) -> None:
+    at = compared.find(form)
+    while at >= 0:
+        end = at + len(form)
+        if lemma:
+            found.lemmas[index, at, end] = lemma
+        if source.filters.idle:
+            found.hits.append((index, at, -end, source.rank))
+        else:
+            filtered(source.filters, batch.clean[index], index, at, end, source.rank, found)
+        at = compared.find(form, at + 1)
 
 
-def _forms(rule: ContextSource) -> Callable[[str], Sequence[str]]:
-    if rule.inflect == "cs":
-        from dbmask.text.czech import inflected
+def _wanted(rule: ContextSource) -> Callable[[str], _Wanted]:
+    """The function from a value to what is looked for in texts that are folded, or clean where capitals count."""
 
-        return lambda value: tuple(dict.fromkeys(f for form in inflected(value) for f in variants(form)))
-    return variants
+    def forms(value: str) -> _Wanted:
+        value = value.strip()
+        if rule.inflect == "cs":
+            from dbmask.text.czech import inflected
+
+            pairs = [(form, value if form != value else "") for form in inflected(value)]
+        else:
+            pairs = [(value, "")]
+        made = [(one, lemma) for form, lemma in pairs for one in variants(form)]
+        return tuple(dict.fromkeys(made if rule.case_sensitive else [(fold(one), lemma) for one, lemma in made]))
+
+    return lru_cache(_REMEMBERED)(forms)

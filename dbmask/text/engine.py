@@ -15,33 +15,14 @@ from dbmask.text.assemble import assembled, reason
 from dbmask.text.batch import Batch, Finder, Found
 from dbmask.text.labels import Chain, LabelMasker
 from dbmask.text.report import TextReport
+from dbmask.text.result import TextResult
 from dbmask.text.rows import RowNames
-from dbmask.text.spans import Part, Place, Span, merge_all
+from dbmask.text.spans import Part, Place, merge_all
 
-__all__ = ["Engine", "Outcome"]
+__all__ = ["Engine"]
 
 _TEXTS = 2_000
 _CHARACTERS = 1 << 20
-
-
-@dataclass
-class Outcome:
-    """What became of one text; ``places`` are (start, end, rank of the rule).
-
-    ``failed`` says, without content, why the whole text was replaced.
-    """
-
-    output: str
-    places: Sequence[Place] = ()
-    rules: Sequence[tuple[str, str]] = ()
-    failed: str = ""
-    parts: tuple[tuple[Part, ...], ...] = ()
-    rejected: tuple[tuple[Part, str], ...] = ()
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """What was masked, from left to right."""
-        return tuple(Span(start, end, *self.rules[rank]) for start, end, rank in self.places)
 
 
 @dataclass
@@ -64,15 +45,15 @@ class Engine:
     explain: bool = False
     report: TextReport = field(default_factory=TextReport)
 
-    def run(self, texts: Sequence[str], rows: Mapping[str, Sequence[Any]]) -> list[Outcome]:
+    def run(self, texts: Sequence[str], rows: Mapping[str, Sequence[Any]]) -> list[TextResult]:
         """Mask texts, none of them null or empty. Raises MaskError for a text that cannot be masked and has no fallback."""
-        made: list[Outcome] = []
+        made: list[TextResult] = []
         for start, end in _pieces(texts):
             part = Batch(texts[start:end], {name: values[start:end] for name, values in rows.items()})
             made += self._batch(part)
         return made
 
-    def _batch(self, batch: Batch) -> list[Outcome]:
+    def _batch(self, batch: Batch) -> list[TextResult]:
         founds = [self._find(finder, batch) for finder in self.finders]
         failed: dict[int, str] = {}
         for found in founds:
@@ -94,12 +75,12 @@ class Engine:
         self.report.count(made)
         return made
 
-    def _outcome(self, batch: Batch, index: int, output: str, places: Sequence[Place], failed: str) -> Outcome:
+    def _outcome(self, batch: Batch, index: int, output: str, places: Sequence[Place], failed: str) -> TextResult:
         if not failed and places and self.limit is not None and len(output) > self.limit:
             failed = f"the masked text is longer than the column's {self.limit} characters"
         if failed:
-            return Outcome(self._fall_back(batch, index, failed), failed=failed)
-        return Outcome(output, places, self.rules) if places else Outcome(self._nothing(batch, index))
+            return TextResult(self._fall_back(batch, index, failed), failed=failed)
+        return TextResult(output, places, self.rules) if places else TextResult(self._nothing(batch, index))
 
     def _row(self, batch: Batch, index: int) -> str:
         return self.names.of(batch.rows, index, self.report.texts)
@@ -155,7 +136,7 @@ class Engine:
             raise MaskError(f"{self.place}: the fallback is longer than the column's {self.limit} characters")
         return made
 
-    def _explain(self, outcome: Outcome, index: int, founds: list[Found]) -> None:
+    def _explain(self, outcome: TextResult, index: int, founds: list[Found]) -> None:
         def part(start: int, negative: int, rank: int) -> Part:
             return Part(start, -negative, *self.rules[rank], self.reasons[rank])
 

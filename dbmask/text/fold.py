@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["clean", "edges", "fold", "is_word", "plain", "split", "splits_word"]
 
 _PIECE = 1 << 20
+_SHORT = 64
+"""Up to this length, asking for each character costs less than calling numpy."""
 _CODES = 0x110000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACED = "\ufffd"
@@ -41,18 +43,33 @@ def splits_word(text: str, at: int) -> bool:
     return 0 < at < len(text) and is_word(text[at - 1]) and is_word(text[at])
 
 
+class _Codes(dict[int, int]):
+    """A map of code points that is filled as they come."""
+
+    def __init__(self, of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, code: int) -> int:
+        made = self[code] = ord(self._of(chr(code))) or 1
+        return made
+
+
 class _CharMap:
-    """A function of one character, applied to whole texts: by a byte table where they are ASCII, by numpy otherwise."""
+    """A function of one character, applied to whole texts: by a byte table where they are ASCII, by numpy where they are long."""
 
     def __init__(self, of: Callable[[str], str]) -> None:
         self._of = of
         self._ascii = bytes(ord(of(chr(c))) or 1 for c in range(128)) + bytes(128)
         self._table: np.ndarray | None = None
+        self._few = _Codes(of)
 
     def __call__(self, text: str) -> str:
         """The mapped text, of the same length."""
         if text.isascii():
             return text.encode("ascii").translate(self._ascii).decode("ascii")
+        if len(text) <= _SHORT:
+            return text.translate(self._few)
         if len(text) <= _PIECE:
             return self._mapped(text)
         return "".join(self(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))

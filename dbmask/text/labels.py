@@ -10,15 +10,19 @@ from typing import Any
 
 from dbmask.errors import BindError, MaskError
 from dbmask.keys import KeyRing
+from dbmask.masks._rows import text_of
+from dbmask.masks._sources import Material, SourcedRing, column_material
 from dbmask.masks.base import Bound, Columns
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text.config import HashSource
 from dbmask.text.czech import declined_like
-from dbmask.text.sources import Material, SourcedRing, framed
 from dbmask.text.steps import MaskStep
 from dbmask_sql.canonical import canonical_text
 
 __all__ = ["ENTITY", "Chain", "Entities", "LabelMasker", "bind_chain", "with_target"]
+
+_REMEMBERED = 50_000
+"""So many entities of a label are kept with their masks."""
 
 ENTITY = ColumnType(Kind.TEXT, "text")
 """What a mask of a label stands on: a text of any length."""
@@ -51,12 +55,16 @@ class Entities:
 
 @dataclass(frozen=True)
 class Chain:
-    """Bound masks, one after the other. ``others`` are the columns that they read beside the value."""
+    """Bound masks, one after the other. ``others`` are the columns that they read beside the value.
+
+    ``value_only`` says that a value is all that a result depends on.
+    """
 
     bounds: tuple[Bound, ...]
     others: tuple[str, ...]
     target: str
     to_text: Any
+    value_only: bool
 
     def apply(self, values: list[Any], rows: Mapping[str, Sequence[Any]], at: Sequence[int]) -> list[str]:
         """Mask values; ``at`` gives the row of each. Raises MaskError, also where a mask returns null."""
@@ -80,7 +88,8 @@ def bind_chain(steps: Sequence[MaskStep], columns: Columns, rings: Sequence[KeyR
         columns = columns.retyped(bound.promises.type)
     others = tuple(dict.fromkeys(n for b in bounds for n in b.inputs if n != target))
     final = columns.target.type
-    return Chain(tuple(bounds), others, target, canonical_text(final.kind, final.padded))
+    value_only = not others and all(b.promises.value_only for b in bounds)
+    return Chain(tuple(bounds), others, target, canonical_text(final.kind, final.padded), value_only)
 
 
 class LabelMasker:
@@ -106,6 +115,7 @@ class LabelMasker:
         self._material = Material(with_self and not random)
         self._afresh = Material(with_self=True)
         self._random = random
+        self._known: dict[str, str] = {}
         for source in sources:
             if source.column is not None:
                 columns.other(source.column, "hash_sources")
@@ -145,14 +155,25 @@ class LabelMasker:
 
     def apply(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         """Mask entities in order. Raises MaskError."""
-        originals = entities.originals
-        made = (
-            self._sourced_values(entities, rows) if self._sourced else self._chain.apply(originals, rows, entities.rows)
-        )
+        made = self._sourced_values(entities, rows) if self._sourced else self._plain_values(entities, rows)
         for i, lemma in enumerate(entities.lemmas):
             if lemma:
                 made[i] = declined_like(entities.values[i], lemma, made[i])
         return made
+
+    def _plain_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+        chain, values = self._chain, entities.originals
+        if not chain.value_only:
+            return chain.apply(values, rows, entities.rows)
+        # Names and the like come again and again: each is masked once.
+        known = self._known
+        fresh = [value for value in dict.fromkeys(values) if value not in known]
+        if fresh:
+            if len(known) > _REMEMBERED:
+                known.clear()
+                fresh = list(dict.fromkeys(values))
+            known.update(zip(fresh, chain.apply(fresh, rows, ()), strict=True))
+        return [known[value] for value in values]
 
     def _sourced_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:
         made = []
@@ -176,17 +197,14 @@ class LabelMasker:
         self, value: str, row: int, beside: Mapping[str, Sequence[str]], rows: Mapping[str, Sequence[Any]]
     ) -> bytes:
         """The material of all sources but the entity itself. What is not there leaves the entity to stand for it."""
-        parts: list[bytes | None] = []
+        texts: list[str | None] = []
         for source in self.sources:
             if source.label is not None:
-                found: Any = "\0".join(sorted(set(beside.get(source.label, ()))))
+                texts.append("\0".join(sorted(set(beside.get(source.label, ())))))
             elif source.column is not None:
                 column = self._columns.other(source.column, "hash_sources")
-                found = _as_text(rows[source.column][row], column)
-            else:
-                continue
-            parts.append((found or f"\0{value}").encode("utf-8", "surrogatepass"))
-        return framed(parts)
+                texts.append(text_of(column)(rows[source.column][row]))
+        return column_material(texts, value)
 
 
 def _entity_columns(columns: Columns) -> Columns:
@@ -198,7 +216,3 @@ def with_target(columns: Columns, target: Column) -> Columns:
     available: Any = copy(columns.available)  # a dict, or one that knows any name
     available[target.name] = target
     return replace(columns, targets=(target,), available=available)
-
-
-def _as_text(value: Any, column: Column) -> str:
-    return "" if value is None else canonical_text(column.type.kind, column.type.padded)(value)

@@ -147,7 +147,7 @@ class TextBound:
         if isinstance(value, bytes):  # SQLite's text columns may hold them
             return value.decode("utf-8", "surrogateescape")
         if isinstance(value, str):
-            return value
+            return value.rstrip(" ") if self.columns.target.type.padded else value
         raise MaskError(f"{self.compiled.engine.place}: text: a value is no text")
 
     def sql(self, exprs: Sequence[Any], dialect: Any) -> None:

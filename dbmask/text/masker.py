@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from dbmask.masks.base import Columns
 from dbmask.masks.build import build_mask
 from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text.compile import compile_text
-from dbmask.text.engine import Outcome
 from dbmask.text.mask import Text
 from dbmask.text.report import TextReport
-from dbmask.text.spans import Part, Span
+from dbmask.text.result import TextResult
 
 __all__ = ["AiCallable", "TextMasker", "TextResult"]
 
@@ -24,21 +22,6 @@ AiCallable = Callable[[Sequence[str], Sequence[str]], Sequence[Sequence[tuple[in
 """(texts, labels) -> for each text its entities as (start, end, label)."""
 
 _TEXT = ColumnType(Kind.TEXT, "text")
-
-
-@dataclass(frozen=True)
-class TextResult:
-    """A masked text. ``spans`` are in the original's code points.
-
-    ``failed`` says why the whole text was replaced; ``parts`` (for each span, what it was merged from) and
-    ``rejected`` (matches that a filter rejected, with the filter) are filled by ``explain``.
-    """
-
-    output: str
-    spans: tuple[Span, ...] = ()
-    failed: str = ""
-    parts: tuple[tuple[Part, ...], ...] = ()
-    rejected: tuple[tuple[Part, str], ...] = ()
 
 
 class TextMasker:
@@ -112,12 +95,8 @@ class TextMasker:
         self._engine.explain = explain
         made = [TextResult(text) for text in texts]
         for i, outcome in zip(at, self._engine.run([texts[i] for i in at], columns), strict=True):
-            made[i] = _result(outcome)
+            made[i] = outcome
         return made
-
-
-def _result(outcome: Outcome) -> TextResult:
-    return TextResult(outcome.output, outcome.spans, outcome.failed, outcome.parts, outcome.rejected)
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:

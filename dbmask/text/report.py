@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbmask.text.engine import Outcome
+    from dbmask.text.result import TextResult
 
 __all__ = ["TextReport"]
 
@@ -27,7 +27,7 @@ class TextReport:
     dropped: int = 0
     nothing: list[str] = field(default_factory=list)
 
-    def count(self, outcomes: Iterable[Outcome]) -> None:
+    def count(self, outcomes: Iterable[TextResult]) -> None:
         """Add a batch."""
         for outcome in outcomes:
             self.texts += 1

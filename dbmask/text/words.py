@@ -8,6 +8,7 @@ all that is no part of a word is a space, and an entry carries a space at each e
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,8 +25,8 @@ __all__ = ["SeedFinder", "variants"]
 def variants(entry: str) -> tuple[str, ...]:
     """An entry without surrounding space, composed and decomposed; nothing where it is blank."""
     entry = clean(entry).strip()
-    if not entry:
-        return ()
+    if entry.isascii():
+        return (entry,) if entry else ()
     forms = (entry, unicodedata.normalize("NFC", entry), unicodedata.normalize("NFD", entry))
     return tuple(dict.fromkeys(forms))
 
@@ -76,15 +77,17 @@ class _Index:
             store_patterns=False,
         )
 
-    def compared(self, batch: Batch) -> str:
-        """The joined text as entries are compared with it."""
-        return batch.joined if self.sensitive else batch.joined_folded
+    def is_there(self, check: str, batch: Batch, start: int, end: int) -> bool:
+        """Whether a stretch of the joined text is what a pattern stands for."""
+        found = batch.joined[start:end]
+        return (found if self.sensitive else fold(found)) == check
 
     def matches(self, batch: Batch) -> list[tuple[int, int, int]]:
         """(pattern, start, end) of every occurrence, in the order of the ends, in the joined text."""
-        haystack = self.compared(batch)
         if self.whole:
             haystack = " " + (split if self.sensitive else edges)(batch.joined)
+        else:
+            haystack = batch.joined if self.sensitive else batch.joined_folded
         found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
         return found
 
@@ -116,33 +119,23 @@ class SeedFinder:
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
         starts, filters, entries = batch.starts, self._filters, index.entries
-        compared = index.compared(batch)
         add = found.hits.append
         text, begin, limit = 0, 0, starts[1]
         for pattern, start, end in index.matches(batch):
             for check, left, right, rank in entries[pattern]:
                 at, to = start + left, end + right
-                if check and compared[at:to] != check:
+                if check and not index.is_there(check, batch, at, to):
                     continue
-                while at >= limit:
-                    text += 1
+                if not begin <= at < limit:
+                    # Mostly the next text; an earlier one where a long entry ends behind a short one.
+                    text = bisect_right(starts, at) - 1
                     begin, limit = starts[text], starts[text + 1]
-                if at < begin:
-                    # A long entry ends behind a short one that began later, perhaps in the text before.
-                    text, begin, limit = _text_of(starts, at)
                 if to >= limit:
                     continue  # over the line feed between two texts
                 if rank in filters:
                     filtered(filters[rank], batch.clean[text], text, at - begin, to - begin, rank, found)
                 else:
                     add((text, at - begin, begin - to, rank))
-
-
-def _text_of(starts: list[int], at: int) -> tuple[int, int, int]:
-    from bisect import bisect_right
-
-    text = bisect_right(starts, at) - 1
-    return text, starts[text], starts[text + 1]
 
 
 def filtered(filters: Filters, text: str, index: int, start: int, end: int, rank: int, found: Found) -> None:

@@ -193,3 +193,32 @@ def test_the_documented_cases() -> None:
         bound = mask.bind(Columns((Column("note", TEXT),), beside, table="t"), example_keys())
         values: dict[str, Any] = {"note": case.given, **case.row}
         assert bound.apply([[values[name]] for name in bound.inputs]) == [[case.expected]]
+
+
+def test_the_padding_of_fixed_length_columns_is_no_text() -> None:
+    padded = ColumnType(Kind.TEXT, "char(12)", length=12, padded=True)
+    assert bind(padded).apply([["a1          ", "            "]]) == [["a[NUMBER]", ""]]
+
+
+def test_texts_inside_json_documents() -> None:
+    spec = {
+        "mask": "text",
+        "matchers": {"context_sources": [{"label": "N", "column": "name"}]},
+        "masks": [{"label": "N", "masks": ["redact"]}],
+    }
+    mask = build_mask({"mask": "json", "paths": {"$.notes[*].body": spec}})
+    document = ColumnType(Kind.JSON, "jsonb")
+    bound = mask.bind(Columns((Column("doc", document),), {"name": Column("name", TEXT)}, table="t"), example_keys())
+    rows = {"doc": '{"notes": [{"body": "Tom and Ann"}, {"body": null}], "id": 1}', "name": "Tom"}
+    made = bound.apply([[rows[n]] for n in bound.inputs])[0][0]
+    assert json.loads(made) == {"notes": [{"body": "*** and Ann"}, {"body": None}], "id": 1}
+
+
+def test_texts_inside_chains_and_conditions() -> None:
+    inner = {
+        "mask": "text",
+        "matchers": {"regex": [{"label": "N", "pattern": "[0-9]+"}]},
+        "masks": [{"label": "N", "masks": ["redact"]}],
+    }
+    chain = build_mask({"mask": "chain", "masks": [inner, {"mask": "case", "transform": "uppercase"}]})
+    assert chain.bind(Columns((Column("note", TEXT),), table="t"), KeyRing(None)).apply([["a 12"]]) == [["A **"]]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dbmask.errors import BindError, MaskError, PolicyError
 from dbmask.text import TextMasker
+from dbmask.text.builtin import builtin_list
 from dbmask.text.fold import fold
 
 
@@ -113,7 +114,7 @@ def test_words_are_found_as_by_looking_for_each_everywhere(entries: list[str], t
 @pytest.mark.parametrize(
     ("seed", "says"),
     [
-        ({"seed_file": "none.csv", "seed_column": "x"}, "is not there"),
+        ({"seed_file": "none.csv", "seed_column": "x"}, "cannot be read: No such file"),
         ({"seed_file": "words.csv", "seed_column": "x"}, "no column 'x'"),
         ({"seed_file": "words.csv"}, "has 2 columns"),
         ({"seed_file": "empty.csv", "seed_column": "word"}, "has no values"),
@@ -141,6 +142,27 @@ def test_builtin_lists_and_those_that_stand_in_for_another_tools() -> None:
     theirs = masker({"seed_files": [seed]})
     assert theirs.mask("Dr. Smith").output == "Dr. [W]"
     assert any("stands in" in w for w in theirs.warnings)
+
+
+def test_masks_choose_from_the_same_lists() -> None:
+    config = {
+        "matchers": {"regex": [{"label": "R", "pattern": "Heiko"}]},
+        "masks": [
+            {
+                "label": "R",
+                "masks": [
+                    {
+                        "type": "from_file",
+                        "seed_file": "DataMasque_firstNames_mixed.csv",
+                        "seed_column": "firstname-mixed",
+                    }
+                ],
+            }
+        ],
+    }
+    made = TextMasker(config, b"a key for tests, of 32 bytes ...!").mask("Patient Heiko arrived").output
+    assert made.startswith("Patient ") and "Heiko" not in made
+    assert made.split()[1] in (builtin_list("first_names") or ())
 
 
 # -- context_sources ---------------------------------------------------------------------------------------------

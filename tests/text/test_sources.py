@@ -124,3 +124,26 @@ def test_keyed_masks_need_a_key() -> None:
     }
     with pytest.raises(KeySourceError):
         TextMasker(config)
+
+
+def test_a_column_may_depend_on_others_just_as_its_note_does() -> None:
+    mask = {"type": "from_choices", "choices": [f"Name{i}" for i in range(1000)], "hash_columns": ["patient_id"]}
+    target = Column("first_name", ColumnType(Kind.TEXT, "text"))
+    other = Column("patient_id", ColumnType(Kind.TEXT, "text"))
+    bound = build_mask(mask).bind(Columns((target,), {"patient_id": other}), KeyRing(MasterKey(KEY)))
+    assert bound.inputs == ("first_name", "patient_id") and not bound.promises.value_only
+    masked = bound.apply([["Bradley", "Rose", "Bradley", None], ["pt-001", "pt-001", "pt-002", "pt-001"]])[0]
+    assert masked[0] == masked[1] != masked[2] and masked[3] is None
+    config = {
+        "matchers": {"context_sources": [{"label": "NAME", "column": "first_name"}]},
+        "masks": [{"label": "NAME", "masks": [NAMES]}],
+        "hash_columns": ["patient_id"],
+    }
+    row = {"first_name": "Bradley", "patient_id": "pt-001"}
+    result = TextMasker(config, KEY).mask("Patient Bradley still unwell.", row)
+    assert result.output == f"Patient {masked[0]} still unwell."
+    for wrong in ({"type": "redact", "hash_columns": ["x"]}, {"type": "hash", "hash_columns": []}):
+        with pytest.raises(PolicyError, match="hash_columns"):
+            build_mask(wrong)
+    with pytest.raises(BindError, match="does not have"):
+        build_mask(mask).bind(Columns((target,), {"first_name": target}), KeyRing(MasterKey(KEY)))

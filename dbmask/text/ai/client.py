@@ -87,9 +87,19 @@ class Client:
         try:
             connection.request("POST", self._path, body=data, headers=self._headers)
             response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read(_LARGEST)
+            return response.status, dict(response.getheaders()), self._body(response, time.monotonic() + self._timeout)
         finally:
             connection.close()
+
+    def _body(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
+        """The whole answer; one that comes drop by drop, or without end, is none."""
+        parts, length = [], 0
+        while part := response.read1(1 << 16):
+            parts.append(part)
+            length += len(part)
+            if time.monotonic() > deadline or length > _LARGEST:
+                raise TimeoutError
+        return b"".join(parts)
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._secure:

@@ -16,12 +16,16 @@ __all__ = ["Chat", "Reply", "chat_server", "entities", "found"]
 
 @dataclass
 class Reply:
-    """What the endpoint sends back: a status, headers, a body (JSON where it is no text), and after how long."""
+    """What the endpoint sends back: a status, headers, a body (JSON where it is no text), and after how long.
+
+    ``drip`` is the pause in seconds after each character of the body.
+    """
 
     body: Any = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     after: float = 0.0
+    drip: float = 0.0
 
 
 Script = Callable[[dict[str, Any], int], Reply]
@@ -83,7 +87,9 @@ def chat_server(script: Script) -> Iterator[Chat]:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
-                self.wfile.write(body.encode())
+                for piece in body if reply.drip else [body]:
+                    self.wfile.write(piece.encode())
+                    time.sleep(reply.drip)
             except OSError:
                 return  # the client gave up, as it was meant to
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from dbmask.errors import BindError, MaskError, PolicyError
-from dbmask.text import TextMasker
-from dbmask.text.masker import TextResult
+from dbmask.text import TextMasker, TextResult
 from tests.text.ai.server import Reply, chat_server, entities, found
 
 KEY = b"a key for tests, of 32 bytes ...!"
@@ -90,6 +89,7 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         (Reply("", status=500), "500"),
         (Reply("", status=429), "429"),
         (Reply(entities([]).body, after=1.5), "not answer in time"),
+        (Reply(entities([]).body, drip=0.2), "not answer in time"),
     ],
 )
 def test_what_is_no_answer_replaces_the_whole_text(reply: Reply, why: str) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from dbmask.errors import BindError, PolicyError
+from dbmask.keys import KeyRing
+from dbmask.masks.base import Columns
+from dbmask.masks.build import build_mask
+from dbmask.schema import Column, ColumnType, Kind
 from dbmask.text import TextMasker
 from dbmask.text.ai.cost import estimate
 from dbmask.text.ai.presets import PRESETS
@@ -116,3 +120,19 @@ def test_the_estimate_is_linear_in_texts_characters_labels_and_guidelines() -> N
     # A hundred texts of a thousand characters with twenty labels: about a dollar.
     assert 0.5 < estimate(prompt(*sorted(PRESETS)[:20]), service, 100, 1000).cost < 2.0
     assert "1,000 texts" in str(one) and "USD" in str(one)
+
+
+def test_a_plan_says_what_asking_will_cost() -> None:
+    mask = build_mask(
+        {
+            "mask": "text",
+            "matchers": {"ai_detect": [{"label": "CITY", "annotation_config": {"use_preset": "CITY"}}]},
+            "masks": [{"label": "CITY", "masks": ["redact"]}],
+            "ai": {"base_url": "https://ai.example.org/v1", "model": "small", "price_in": 1.0, "price_out": 2.0},
+        }
+    )
+    column = Column("note", ColumnType(Kind.TEXT, "varchar(400)", length=400))
+    bound = mask.bind(Columns((column,), table="t", rows=1000), KeyRing(None))
+    warning = next(w for w in bound.promises.warnings if "asks small" in w)
+    assert "for 1,000 texts" in warning and "USD, at 400 characters a text" in warning
+    assert not bound.promises.value_only

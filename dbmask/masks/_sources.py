@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 
 from dbmask.keys import ColumnKey, KeyRing, hkdf
 
-__all__ = ["Material", "SourcedRing", "framed"]
+__all__ = ["Material", "SourcedRing", "column_material", "framed"]
 
 
 def framed(parts: Sequence[bytes | None]) -> bytes:
     """Several parts as one, so that different sequences never read alike."""
     return b"".join(b"~" if part is None else b"%d:%s," % (len(part), part) for part in parts)
+
+
+def column_material(texts: Sequence[str | None], value: str) -> bytes:
+    """The material of some sources, in their order. For one that is null or empty the value itself stands."""
+    return framed([(text or f"\0{value}").encode("utf-8", "surrogatepass") for text in texts])
 
 
 @dataclass
