@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["acquire", "demoted", "find_program", "free_port"]
+__all__ = ["acquire", "alone", "demoted", "find_program", "free_port"]
 
 START_SECONDS = 60
 
@@ -87,6 +87,14 @@ def acquire(name: str, prepare: Callable[[Path], dict[str, Any]]) -> Iterator[di
 def _locked(root: Path) -> Iterator[None]:
     """Hold the lock of this kind of server; its file is shared by all runs and stays."""
     with root.with_name(root.name.rpartition("-")[0] + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def alone(directory: Path, what: str) -> Iterator[None]:
+    """Hold what a server has only once, such as its roles, against the run's other workers."""
+    with (directory / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

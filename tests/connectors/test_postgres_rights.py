@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from dbmask.spi import TargetTable
 from dbmask_connectors.postgresql import CONNECTOR
 from tests.connectors.postgres_spi import RECOMPUTE, replicate, targets
 from tests.fix_postgres import Postgres
+from tests.fix_servers import alone
 
 
 def named(url: str) -> str:
@@ -25,16 +27,20 @@ def named(url: str) -> str:
 
 @pytest.fixture
 def roles(postgres: Postgres) -> Iterator[None]:
-    postgres.psql(
-        "postgres",
-        "CREATE ROLE rights_app; CREATE ROLE rights_gone; CREATE ROLE rights_cloner LOGIN CREATEDB PASSWORD 'x'",
-    )
-    yield
-    with postgres.connect() as connection:
-        databases = [r[0] for r in connection.execute("SELECT datname FROM pg_database WHERE datallowconn")]
-    for database in databases:
-        postgres.psql(database, "DROP OWNED BY rights_app, rights_cloner")
-    postgres.psql("postgres", "DROP ROLE IF EXISTS rights_app, rights_gone, rights_cloner")
+    """Roles belong to the whole server, so that one worker at a time has them."""
+    ours = f"t_{os.getpid()}_"
+    with alone(postgres.log.parent, "roles"):
+        postgres.psql(
+            "postgres",
+            "CREATE ROLE rights_app; CREATE ROLE rights_gone; CREATE ROLE rights_cloner LOGIN CREATEDB PASSWORD 'x'",
+        )
+        yield
+        with postgres.connect() as connection:
+            query = "SELECT datname FROM pg_database WHERE datallowconn AND starts_with(datname, %s)"
+            databases = [r[0] for r in connection.execute(query, (ours,))]
+        for database in databases:
+            postgres.psql(database, "DROP OWNED BY rights_app, rights_cloner")
+        postgres.psql("postgres", "DROP ROLE IF EXISTS rights_app, rights_gone, rights_cloner")
 
 
 @pytest.mark.usefixtures("roles")

@@ -135,7 +135,7 @@ def test_errors_of_a_load_name_objects_and_no_values(
     name = loud.rpartition("/")[2]
     postgres.psql(name, "CREATE DOMAIN short AS text CHECK (length(VALUE) < 30); CREATE TABLE strict (name short)")
     too_long: Any = parse_one(
-        "SELECT 'Wilhelmina Secretname of a length that no domain takes' AS name", read="postgres"
+        "SELECT 'Wilhelmina Overlong of a length that no domain takes' AS name", read="postgres"
     )
     postgres.psql(name, "INSERT INTO strict VALUES ('x')")
     with pytest.raises(ConnectorError) as caught:
@@ -143,7 +143,7 @@ def test_errors_of_a_load_name_objects_and_no_values(
     message = str(caught.value)
     assert "public.strict" in message
     assert "23514" in message
-    assert "Secretname" not in message
+    assert "Overlong" not in message
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     left = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{replica}')"
