@@ -143,6 +143,8 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{name}", "drop would remove a key column", "mask it, or drop the table with `skip`"
             )
+        elif name in plan.table.partition_key:
+            yield Problem(f"{plan.name}.{name}", "drop would remove a column of the partitions' key", "mask it")
     dropped = set(plan.dropped)
     for column in plan.table.columns:
         lost = dropped.intersection(column.generated_from)
