@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dbmask.cloner.run import CloneResult, clone
+from dbmask.cloner.run import CloneResult, Options, clone
 
-__all__ = ["CloneResult", "clone"]
+__all__ = ["CloneResult", "Options", "clone"]
