@@ -286,8 +286,12 @@ class SharedSource(Protocol):
         """Read a snapshot that another session holds. Raises SnapshotGone where it has ended."""
         ...
 
-    def spans(self, table: Table, size: int) -> list[Span]:
-        """Parts of about ``size`` bytes that together are every row of the table, in any later snapshot too."""
+    def spans(self, reader: Reader, table: Table, size: int) -> list[Span]:
+        """Parts of about ``size`` bytes that together are every row of the table, in any later snapshot too.
+
+        For as long as the reader is open the bounds keep their meaning: nobody rewrites the table. Raises SnapshotGone
+        where somebody has since the snapshot was taken.
+        """
         ...
 
     def narrowed(self, query: exp.Select, span: Span) -> exp.Select:

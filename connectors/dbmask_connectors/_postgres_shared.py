@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dbmask.errors import ConnectorError
+from dbmask.errors import ConnectorError, SnapshotGone
 from dbmask.schema import Table, TableKind, TableName
 from dbmask.spi import Reader, Shared, Span
 from dbmask_connectors._postgres_copy import table_sql
@@ -34,7 +34,7 @@ _RANGE_SCANS = 140000  # the server reads a range of pages alone from this versi
 _LEAVES = """
 SELECT n.nspname, c.relname, c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid),
        pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid),
-       pg_relation_filenode(c.oid)::text
+       pg_relation_filenode(c.oid)::text, c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) AND c.relkind = 'r'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass(%(name)s)) WHERE isleaf UNION SELECT to_regclass(%(name)s))
   AND c.relkind <> 'p' ORDER BY 1, 2
@@ -69,28 +69,41 @@ def joined(address: Address, shared: Shared) -> Iterator[PostgresReader]:
             reader.close()
 
 
-def page_spans(connection: psycopg.Connection[Any], table: Table, size: int) -> list[Span]:
-    """Page ranges of a table or of its partitions; one span over all where they cannot be read so."""
-    whole = [Span(table.name)]
-    if connection.info.server_version < _RANGE_SCANS or table.kind not in (
-        TableKind.TABLE,
-        TableKind.PARTITIONED,
-        TableKind.PARTITION,
-        TableKind.CHILD,
-    ):
-        return whole
+def page_spans(reader: Reader, table: Table, size: int) -> list[Span]:
+    """Page ranges of a table or of its partitions; one span over all where they cannot be read so.
+
+    The reader's session locks the table (ACCESS SHARE) until it ends: a VACUUM FULL would move rows between pages, and a
+    TRUNCATE would take them from every snapshot. Raises SnapshotGone where one of these came first.
+    """
+    connection = _session(reader)
     name = table_sql(table.name.schema, table.name.name).as_string(connection)
-    leaves = connection.execute(_LEAVES, {"name": name}).fetchall()
-    if not leaves or not all(readable for _, _, readable, *_ in leaves):
-        return whole
+    with translated(f"{_where(reader)}: {table.name}"):
+        connection.execute(f"LOCK TABLE {name} IN ACCESS SHARE MODE".encode())
+        leaves = connection.execute(_LEAVES, {"name": name}).fetchall()
+    if any(changed for *_, changed in leaves):
+        raise SnapshotGone(f"{table.name} was truncated or rewritten while it was cloned: no snapshot shows its rows")
+    ranges = connection.info.server_version >= _RANGE_SCANS and table.kind is not TableKind.FOREIGN
+    if not ranges or not leaves or not all(readable for _, _, readable, *_ in leaves):
+        return [Span(table.name)]
     made: list[Span] = []
-    for schema, leaf, _, pages, total, storage in leaves:
+    for schema, leaf, _, pages, total, storage, _ in leaves:
         step = max(1, int(pages * size / total)) if total else 1
         bounds = [None, *range(step, int(pages), step), None]
         made += [
             Span(TableName(schema, leaf), PAGES, low, high, storage or "") for low, high in itertools.pairwise(bounds)
         ]
     return made
+
+
+def _session(reader: Reader) -> psycopg.Connection[Any]:
+    if not isinstance(reader, PostgresReader):
+        raise ConnectorError("only PostgreSQL's own snapshots can be read in parts")
+    reader.require_idle()
+    return reader.connection
+
+
+def _where(reader: Reader) -> str:
+    return reader.where if isinstance(reader, PostgresReader) else ""
 
 
 def narrowed(query: exp.Select, span: Span) -> exp.Select:
@@ -117,13 +130,10 @@ def narrowed(query: exp.Select, span: Span) -> exp.Select:
 
 def unchanged(reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
     """Whether each span still holds the very row versions that the snapshot ``since`` saw. Raises ConnectorError."""
-    if not isinstance(reader, PostgresReader):
-        raise ConnectorError("only PostgreSQL's own snapshots can be compared")
-    reader.require_idle()
+    connection = _session(reader)
     facts = json.loads(since.token)
     horizon = int(facts["horizon"])
-    connection = reader.connection
-    with translated(reader.where):
+    with translated(_where(reader)):
         low, timeline = connection.execute(_FACTS).fetchone() or ("0", "")
         # Beyond half of all transaction numbers a number says no longer which of two transactions was first.
         if timeline != facts["timeline"] or not 0 <= int(low) - horizon < 2**31 - 2**20 or horizon % 2**32 < 3:

@@ -117,10 +117,9 @@ class PostgresSource:
         """Read a snapshot that another session holds."""
         return joined(self.address, shared)
 
-    def spans(self, table: Table, size: int) -> list[Span]:
+    def spans(self, reader: Reader, table: Table, size: int) -> list[Span]:
         """Ranges of pages; of partitions where the table has them."""
-        with translated(str(self.address)):
-            return page_spans(self.connection, table, size)
+        return page_spans(reader, table, size)
 
     def narrowed(self, query: exp.Select, span: Span) -> exp.Select:
         """The query over one span."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dbmask.cloner.copying import TableJob
 from dbmask.schema import TableName
-from dbmask.spi import SharedSource, Span, Structure
+from dbmask.spi import Reader, SharedSource, Span, Structure
 from dbmask.state.seal import Sealer
 from dbmask.state.store import ChunkRow
 
@@ -30,14 +30,15 @@ class Chunk:
 
 
 def plan_chunks(
-    source: SharedSource, jobs: Iterable[TableJob], sealer: Sealer, salt: str, size: int = CHUNK_BYTES
+    source: SharedSource, reader: Reader, jobs: Iterable[TableJob], sealer: Sealer, salt: str, size: int = CHUNK_BYTES
 ) -> list[Chunk]:
     """Every row of every table, in chunks of about ``size`` bytes. A token is of its run (``salt``), table and span."""
     made: list[Chunk] = []
     for job in jobs:
         # A mask over the whole column needs all of its rows together.
         whole = any(getattr(unit.bound, "whole_column", False) for unit in job.plan.units)
-        spans = [Span(job.plan.name)] if whole else source.spans(job.plan.table, size)
+        spans = source.spans(reader, job.plan.table, size)  # locks the table, too
+        spans = [Span(job.plan.name)] if whole else spans
         for span in spans:
             made.append(chunk(len(made), job.plan.name, span, sealer, salt))
     return made

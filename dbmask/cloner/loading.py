@@ -15,7 +15,7 @@ from dbmask.cloner.chunks import CHUNK_BYTES, Chunk, plan_chunks
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk, copy_table, merge_reports, reports_of
 from dbmask.cloner.keeper import GRACE, Keeper
 from dbmask.cloner.progress import Reporter
-from dbmask.cloner.resume import Earlier, Standing, standing
+from dbmask.cloner.resume import Earlier, Standing, all_chunks, locked, same_storage, unchanged_chunks
 from dbmask.cloner.throttle import throttled
 from dbmask.cloner.workers import Setup, Workers
 from dbmask.errors import SnapshotGone
@@ -128,9 +128,9 @@ class Loading:
             self._tell(earlier.chunks, {c.token: c for c in self.book.state.chunks(earlier.row.id)})
             return Loaded(reader, earlier.left_out, True)
         if earlier is None:
-            stands, left_out = self._begin(source, target, shared)
+            stands, left_out = self._begin(source, target, shared, reader)
         else:
-            stands, left_out = self._take_up(source, target, earlier, shared, None if held else reader)
+            stands, left_out = self._take_up(source, target, earlier, shared, reader, held is not None)
         self._phase("rows")
         self._left = Counter(c.name for c in stands.chunks)
         for one in stands.chunks:
@@ -153,8 +153,14 @@ class Loading:
         if keeper is None:
             return None
         try:
-            reader = stack.enter_context(source.join(self.earlier.shared))
+            with ExitStack() as trial:
+                reader = trial.enter_context(source.join(self.earlier.shared))
+                same = same_storage(self.earlier, locked(source, reader, self.jobs))
+                if same:
+                    stack.push(trial.pop_all())
         except SnapshotGone:
+            same = False
+        if not same:
             keeper.end()
             return None
         self.keeper = keeper
@@ -169,25 +175,31 @@ class Loading:
             shared = stack.enter_context(source.export())
         return shared, stack.enter_context(source.join(shared))
 
-    def _begin(self, source: SharedSource, target: ChunkedTarget, shared: Shared) -> tuple[Standing, tuple[str, ...]]:
-        """An empty building area and the plan of chunks."""
+    def _begin(
+        self, source: SharedSource, target: ChunkedTarget, shared: Shared, reader: Reader
+    ) -> tuple[Standing, tuple[str, ...]]:
+        """The plan of chunks and an empty building area."""
+        salt = f"{self.book.run} {shared.token}"
+        chunks = plan_chunks(source, reader, self.jobs.values(), self.book.sealer, salt, self.options.chunk_bytes)
         self.show.phase("structure")
         self.target.begin()
         left_out = self.target.create(self.structure)
-        chunks = plan_chunks(
-            source, self.jobs.values(), self.book.sealer, f"{self.book.run} {shared.token}", self.options.chunk_bytes
-        )
         self.book.planned(chunks, {})
         keeper = self.keeper.address if self.keeper else ""
         self.book.building(target.building(), left_out, **self.book.snapshot(shared, keeper))
         return Standing(chunks), left_out
 
     def _take_up(
-        self, source: SharedSource, target: ChunkedTarget, earlier: Earlier, shared: Shared, reader: Reader | None
+        self, source: SharedSource, target: ChunkedTarget, earlier: Earlier, shared: Shared, reader: Reader, held: bool
     ) -> tuple[Standing, tuple[str, ...]]:
         """An earlier run's building area, without what does not stand; built anew where more than rows was in it."""
-        salt = f"{self.book.run} {shared.token}"
-        stands = standing(earlier, target.ledger(), source, reader, self.jobs, self.book, salt)
+        ledger = target.ledger()
+        if held:
+            stands = all_chunks(earlier, ledger)
+        else:
+            stored = locked(source, reader, self.jobs)
+            salt = f"{self.book.run} {shared.token}"
+            stands = unchanged_chunks(earlier, ledger, source, reader, self.jobs, stored, self.book, salt)
         left_out = earlier.left_out
         keeper = self.keeper.address if self.keeper else ""
 

@@ -15,7 +15,9 @@ from dbmask.schema import TableName
 from dbmask.spi import ChunkedTarget, ChunkEntry, Reader, Shared, SharedSource, Span
 from dbmask.state.store import RunRow
 
-__all__ = ["Earlier", "Standing", "earlier_run", "standing"]
+__all__ = ["Earlier", "Standing", "all_chunks", "earlier_run", "locked", "same_storage", "unchanged_chunks"]
+
+_Storage = Mapping[TableName, str]
 
 _LATE = ("finish", "verify", "publish")
 
@@ -93,34 +95,45 @@ class Standing:
             target.discard(jobs[name].target, tokens, whole=not kept.get(name))
 
 
-def standing(
+def locked(source: SharedSource, reader: Reader, jobs: Mapping[TableName, TableJob]) -> dict[TableName, str]:
+    """Keep every table from being rewritten while the reader is open; how each part of them is stored now."""
+    spans = [s for job in jobs.values() for s in source.spans(reader, job.plan.table, 2**62)]
+    return {s.table: s.storage for s in spans}
+
+
+def same_storage(earlier: Earlier, stored: _Storage) -> bool:
+    """Whether the bounds of an earlier run's chunks mean the same rows as they did."""
+    return all(not c.span.storage or stored.get(c.span.table) == c.span.storage for c in earlier.chunks)
+
+
+def unchanged_chunks(
     earlier: Earlier,
     ledger: Mapping[str, ChunkEntry],
     source: SharedSource,
-    reader: Reader | None,
+    reader: Reader,
     jobs: Mapping[TableName, TableJob],
+    stored: _Storage,
     book: Book,
     salt: str,
 ) -> Standing:
-    """What stands of an earlier run's chunks: all of them on its own snapshot (``reader`` is None), else those unchanged."""
-    if reader is None:
-        return Standing(list(earlier.chunks), {c.token: ledger[c.token] for c in earlier.chunks if c.token in ledger})
+    """What of an earlier run's chunks a new snapshot finds unchanged; the others get new names, to be read again."""
     by_table: dict[TableName, list[Chunk]] = defaultdict(list)
     for one in earlier.chunks:
         by_table[one.name].append(one)
     made = Standing()
     for name, chunks in by_table.items():
         good = _unchanged(chunks, ledger, source, reader, jobs[name], earlier.shared)
-        written = [c.token for c in chunks if c.token in ledger]
-        if set(written) - good:
-            made.discarded[name] = [t for t in written if t not in good]
+        bad = [c.token for c in chunks if c.token in ledger and c.token not in good]
+        if bad:
+            made.discarded[name] = bad
         made.entries |= {t: ledger[t] for t in good}
-        stored = (
-            {s.table: s.storage for s in source.spans(jobs[name].plan.table, 2**62)} if len(good) < len(chunks) else {}
-        )
-        for one in chunks:
-            made.chunks.append(one if one.token in good else _anew(one, stored, book, salt))
+        made.chunks += [one if one.token in good else _anew(one, stored, book, salt) for one in chunks]
     return made
+
+
+def all_chunks(earlier: Earlier, ledger: Mapping[str, ChunkEntry]) -> Standing:
+    """On the same snapshot everything that was committed stands."""
+    return Standing(list(earlier.chunks), {c.token: ledger[c.token] for c in earlier.chunks if c.token in ledger})
 
 
 def _anew(one: Chunk, stored: Mapping[TableName, str], book: Book, salt: str) -> Chunk:

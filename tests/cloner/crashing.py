@@ -109,7 +109,7 @@ def run_clone(place: Place, target: str | None = None, **options: Any) -> CloneR
     policy = Policy.from_text(POLICY, "yaml")
     moving = Options(**{"chunk_bytes": 16_384, **options.pop("moving", {})})
     urls = place.url(place.source), options.pop("to", None) or place.url(target or place.target)
-    return clone(policy, *urls, keys=example_keys(), options=moving, **options)
+    return clone(policy, *urls, options=moving, **{"keys": example_keys(), **options})
 
 
 def start_clone(place: Place, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -127,6 +127,4 @@ def start_clone(place: Place, *more: str, environment: dict[str, str] | None = N
     }
     argv = [sys.executable, "-m", "dbmask", "clone", str(policy), "--source", place.url(place.source)]
     argv += ["--target", place.url(place.target), "--state", place.state, "--chunk-size", "0.016", "--format", "json"]
-    return subprocess.Popen(
-        [*argv, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    return subprocess.Popen([*argv, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
