@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dbmask.cloner import CloneResult, Options, clone
+from dbmask.engine import masked_batches
 from dbmask.masks.build import example_keys
+from dbmask.planner import Profile, pads_for, plan_source, reading
 from dbmask.policy import Policy
+from dbmask.registry import connector_for
+from dbmask.spi import Reader, Shared, SharedSource, Source
 from tests.fix_postgres import Postgres
 
-__all__ = ["POLICY", "SCHEMA", "Place", "contents", "leftovers", "run_clone", "start_clone"]
+__all__ = [
+    "POLICY",
+    "SCHEMA",
+    "Place",
+    "Writer",
+    "children",
+    "contents",
+    "expected",
+    "leftovers",
+    "replica_rows",
+    "run_clone",
+    "start_clone",
+]
 
 SCHEMA = """
 CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL, email text UNIQUE, boss bigint REFERENCES person DEFERRABLE);
@@ -121,10 +142,98 @@ def start_clone(place: Place, *more: str, environment: dict[str, str] | None = N
     environment = {
         **os.environ,
         "PYTHONPATH": paths,
-        "DBMASK_KEY": "hex:" + "5a" * 32,
+        "DBMASK_KEY": "hex:" + b"dbmask documentation key, public".hex(),
         "XDG_STATE_HOME": str(place.folder),
         **(environment or {}),
     }
     argv = [sys.executable, "-m", "dbmask", "clone", str(policy), "--source", place.url(place.source)]
     argv += ["--target", place.url(place.target), "--state", place.state, "--chunk-size", "0.016", "--format", "json"]
     return subprocess.Popen([*argv, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def expected(place: Place, shared: Shared | None = None) -> dict[str, list[Any]]:
+    """The masked rows of every table, read from the source without any of the cloner: in a snapshot that is held, or now."""
+    policy = Policy.from_text(POLICY, "yaml")
+    keys = example_keys()
+    url = place.url(place.source)
+    with closing(connector_for(url).source(url)) as source:
+        plan = plan_source(policy, source, Profile.CLONE, keys).require()
+        jobs = {t.name: reading(t, "postgres") for t in plan if t.name.name not in ("event_a", "event_b")}
+        opened: AbstractContextManager[Reader] = source.snapshot() if shared is None else _sharing(source).join(shared)
+        with opened as reader:
+            reader.use_keys(pads_for((j.query for j in jobs.values()), keys))
+            return {
+                str(name): _sorted(row for batch in masked_batches(reader, job) for row in zip(*batch, strict=True))
+                for name, job in jobs.items()
+            }
+
+
+def _sharing(source: Source) -> SharedSource:
+    assert isinstance(source, SharedSource)
+    return source
+
+
+def replica_rows(place: Place) -> dict[str, list[Any]]:
+    """The rows of the replica, as :func:`expected` gives them."""
+    found = {}
+    with place.postgres.connect(place.target) as connection:
+        for name in ("person", "item", "loose", "event", "note"):
+            found[f"public.{name}"] = _sorted(connection.execute(f"SELECT * FROM {name}".encode()))
+    return found
+
+
+def _sorted(rows: Iterable[Any]) -> list[Any]:
+    return sorted(tuple(map(str, row)) for row in rows)
+
+
+class Writer:
+    """Somebody who works with the source, in a thread: inserts, updates, deletes, moves between partitions."""
+
+    def __init__(self, place: Place, seed: int) -> None:
+        self._place = place
+        self._random = random.Random(seed)  # noqa: S311 - a seed that can be repeated
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        choose = self._random.randrange
+        with self._place.postgres.connect(self._place.source) as connection:
+            while not self._stop.is_set():
+                one = choose(1, 200)
+                connection.execute(
+                    self._random.choice(
+                        (
+                            f"UPDATE person SET name = name || 'x', email = 'e{choose(10**9)}@mail.example' WHERE id = {one}",
+                            f"INSERT INTO item (person, label, amount) VALUES ({one}, 'written {choose(10**6)}', 1)",
+                            f"DELETE FROM item WHERE id = {choose(1, 600)}",
+                            f"UPDATE event SET day = date '2020-01-01' + {choose(700)} WHERE id = {one}",
+                            f"UPDATE note SET body = 'b{choose(10**6)}' WHERE id = {one}",
+                            f"INSERT INTO loose VALUES ('w{choose(10**6)}', 'who')",
+                        )
+                    ).encode()
+                )
+                time.sleep(0.01)
+
+
+def children(pid: int) -> dict[str, list[int]]:
+    """The processes that a clone has started: its keeper and its workers."""
+    found: dict[str, list[int]] = {"keeper": [], "worker": []}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError, IndexError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            line = (entry / "cmdline").read_text()
+            if parent == pid:
+                kind = "keeper" if "dbmask.cloner.keeper" in line else "worker" if "spawn_main" in line else ""
+                if kind:
+                    found[kind].append(int(entry.name))
+    return found
