@@ -266,7 +266,9 @@ def _engine(url: str) -> Engine:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the state directory {path.parent} cannot be made: {error.strerror}") from None
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True, connect_args={"timeout": 30})
+    # One connection for all: closing the last one to a file folds its log in, which waits for the disk.
+    options = {"timeout": 30, "check_same_thread": False}
+    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool, hide_parameters=True, connect_args=options)
 
     @event.listens_for(engine, "connect")
     def _set(raw: Any, _record: Any) -> None:

@@ -129,7 +129,10 @@ def run_clone(place: Place, target: str | None = None, **options: Any) -> CloneR
     """A clone within this process."""
     policy = Policy.from_text(POLICY, "yaml")
     moving = Options(**{"chunk_bytes": 16_384, **options.pop("moving", {})})
-    urls = place.url(place.source), options.pop("to", None) or place.url(target or place.target)
+    urls = (
+        options.pop("source_url", None) or place.url(place.source),
+        options.pop("to", None) or place.url(target or place.target),
+    )
     return clone(policy, *urls, options=moving, **{"keys": example_keys(), **options})
 
 
