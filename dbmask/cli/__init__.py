@@ -15,6 +15,7 @@ from dbmask.errors import DbmaskError
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
+    "certificate": "dbmask.cli.certificate",
     "check": "dbmask.cli.check",
     "clone": "dbmask.cli.clone",
     "demo": "dbmask.cli.demo",
@@ -31,6 +32,7 @@ COMMANDS = {
 """Command name -> module; each module holds a click command called ``command``."""
 
 _SUMMARY = {
+    "certificate": "Make keys that sign certificates; check a certificate by its maker's public key.",
     "check": "Compare policy, lock file and database: exit 3 and the list on drift.",
     "clone": "Clone a database into a masked replica.",
     "demo": "Make a small shop database, clone it masked, show both.",

@@ -12,6 +12,7 @@ from typing import Any
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.progress import Quiet, Reporter
+from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.engine import masked_batches
 from dbmask.errors import CheckFailed
@@ -72,6 +73,7 @@ def clone(
     *,
     overwrite: bool = False,
     certificate: str | Path | None = None,
+    sign_with: str | Path | None = None,
     keys: KeyRing | None = None,
     show: Reporter | None = None,
 ) -> CloneResult:
@@ -80,8 +82,11 @@ def clone(
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
+
+    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
     """
     began = cert.now()
+    signer = SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
@@ -101,11 +106,12 @@ def clone(
             checks=run.checks,
             not_looked_at=run.not_looked_at,
             left_out=left_out,
+            warnings=[str(w) for w in plan.warnings],
             **cert.policy_facts(policy),
         )
     path = Path(certificate) if certificate else None
     if path is not None:
-        cert.write_certificate(result, path)
+        cert.write_certificate(result, path, signer)
     return CloneResult(plan, run.rows, run.seconds, result, path)
 
 
