@@ -25,6 +25,12 @@ __all__ = ["command"]
     help="Write the run's certificate as JSON, and as a page (.html) beside it.",
 )
 @sign_option
+@click.option(
+    "--keep-previous",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="How many replaced replicas stay for `dbmask rollback`; the policy's `keep_previous:` unless given, else 1.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -35,6 +41,7 @@ def command(
     overwrite: bool,
     certificate: str | None,
     sign_with: str | None,
+    keep_previous: int | None,
     form: str,
     quiet: bool,
     key_file: str | None,
@@ -46,7 +53,15 @@ def command(
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
     done = clone(
-        loaded, source, target, overwrite=overwrite, certificate=certificate, sign_with=sign_with, keys=keys, show=show
+        loaded,
+        source,
+        target,
+        overwrite=overwrite,
+        certificate=certificate,
+        sign_with=sign_with,
+        keep_previous=keep_previous,
+        keys=keys,
+        show=show,
     )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)

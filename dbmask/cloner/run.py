@@ -11,6 +11,7 @@ from typing import Any
 
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
+from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
@@ -74,6 +75,7 @@ def clone(
     overwrite: bool = False,
     certificate: str | Path | None = None,
     sign_with: str | Path | None = None,
+    keep_previous: int | None = None,
     keys: KeyRing | None = None,
     show: Reporter | None = None,
 ) -> CloneResult:
@@ -84,6 +86,7 @@ def clone(
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
     ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
+    Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
     signer = SigningKey.load(Path(sign_with)) if sign_with else None
@@ -91,6 +94,7 @@ def clone(
     with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         check_target(opened, made, overwrite)
+        keep_replaced(made, policy, keep_previous)
         run = _Run(policy, plan, ring, opened, made, show or Quiet())
         with run.show:
             snapshot, left_out = _build(run)

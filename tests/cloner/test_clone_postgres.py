@@ -41,6 +41,9 @@ def target(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
+    kept = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask_was_')"
+    for previous in postgres.psql("postgres", kept).splitlines():
+        postgres.drop_database(previous)
     assert (
         postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')")
         == ""
