@@ -29,6 +29,7 @@ COMMANDS = {
     "schema": "dbmask.cli.schema",
     "text": "dbmask.cli.text",
     "value": "dbmask.cli.value",
+    "verify": "dbmask.cli.verify",
 }
 """Command name -> module; each module holds a click command called ``command``."""
 
@@ -47,6 +48,7 @@ _SUMMARY = {
     "schema": "Print the JSON Schema of policies, for editors.",
     "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
     "value": "Mask values from standard input as a column's are masked.",
+    "verify": "Compare a replica that is there with its source and its policy.",
 }
 
 

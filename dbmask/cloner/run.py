@@ -13,6 +13,7 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
+from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.engine import masked_batches
@@ -200,6 +201,10 @@ def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
             (run.source.capabilities.dialect, run.target.capabilities.dialect),
             run.keys,
         )
+        run.checks += checks
+        run.not_looked_at += unseen
+        dialects = (run.source.capabilities.dialect, run.target.capabilities.dialect)
+        checks, unseen = search(copied, run.rows, reader, replica, dialects, allowed_residue(run.policy))
         run.checks += checks
         run.not_looked_at += unseen
     for name, broken in run.target.check_foreign_keys(structure).items():

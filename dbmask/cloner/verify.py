@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbmask.cloner.certificate import Check
+from dbmask.cloner.sampling import in_sample, row_sample
 from dbmask.engine import masked_batches
 from dbmask.keys import KeyRing
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan, pads_for, reading
@@ -23,9 +24,6 @@ from dbmask.policy.model import TableMode
 from dbmask.schema import ColumnType, Table, TableName
 from dbmask.spi import Reader
 from dbmask_sql.canonical import canonical_text, canonicalizer
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 __all__ = ["SAMPLE_ROWS", "verify_rows", "verify_shares"]
 
@@ -123,34 +121,6 @@ def _key_text(parts: Sequence[Any], types: Sequence[ColumnType]) -> str:
     return "|".join(canonical_text(t.kind, t.padded)(v) for v, t in zip(parts, types, strict=True))
 
 
-def _in_sample(key: str, modulus: int) -> bool:
-    """The same class of rows that :func:`_sampling` picks in SQL: 60 bits of the key's SHA-256, modulo."""
-    return modulus == 1 or int(sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:15], 16) % modulus == 0
-
-
-def _sampling(
-    keys: Sequence[exp.Expression], types: Sequence[ColumnType], dialect: str, modulus: int
-) -> exp.Expression | None:
-    """The condition that picks the sample in the database; None where all rows are read or it cannot be said there."""
-    from sqlglot import exp
-
-    from dbmask_sql.dialects import dialect as primitives
-    from dbmask_sql.dialects.base import integer, text
-
-    to = primitives(dialect)
-    if modulus == 1:
-        return None
-    parts: list[exp.Expression] = []
-    for key, type_ in zip(keys, types, strict=True):
-        made = to.canonical(key.copy(), type_.kind, type_.padded)
-        if made is None:
-            return None
-        parts += [text("|"), made] if parts else [made]
-    joined = to.concat(*parts) if len(parts) > 1 else parts[0]
-    word = to.word(to.sha256_hex(to.utf8(joined)), 0)
-    return exp.EQ(this=to.mod(word, modulus), expression=integer(0))
-
-
 def _key_types(plan: TablePlan) -> list[ColumnType]:
     by_name = {c.column.name: c for c in plan.columns}
     return [by_name[k].out_type for k in plan.table.primary_key]
@@ -174,7 +144,7 @@ def _source_rows(
     query = part.query.select(*raws)
     if not part.leftover:
         masked_keys = [query.expressions[part.ready[part.writes.index(k)]].this for k in key]
-        picked = _sampling(masked_keys, _key_types(plan), dialect, modulus)
+        picked = row_sample(masked_keys, _key_types(plan), dialect, modulus)
         query = query if picked is None else query.where(picked)
     reader.use_keys(pads_for([query], keys))
     width = len(part.writes)
@@ -198,7 +168,7 @@ def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader,
     query = exp.select(*(exp.alias_(column(n, SOURCE_ALIAS), f"c{i}", quoted=True) for i, n in enumerate(names)))
     query = query.from_(relation(plan.table))
     width = len(plan.table.primary_key)
-    picked = _sampling([column(n, SOURCE_ALIAS) for n in names[:width]], _key_types(plan), dialect, modulus)
+    picked = row_sample([column(n, SOURCE_ALIAS) for n in names[:width]], _key_types(plan), dialect, modulus)
     query = query if picked is None else query.where(picked)
     part = Reading(query, tuple(f"c{i}" for i in range(len(names))), tuple(range(len(names))), ())
     return _collect(reader, part, range(width), range(width, len(names)), plan, masked, modulus)
@@ -219,7 +189,7 @@ def _collect(
     for batch in masked_batches(reader, part):
         for row in zip(*batch, strict=True):
             key = _key_text([row[i] for i in key_at], key_types)
-            if _in_sample(key, modulus):
+            if in_sample(key, modulus):
                 # Only fingerprints are held: a sample of long texts stays small.
                 found[key] = [
                     None if row[i] is None else _short(text(row[i])) for i, text in zip(value_at, texts, strict=True)

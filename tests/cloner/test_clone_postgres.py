@@ -198,7 +198,7 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        run(rich, target)  # made by dbmask: replaced unasked
+        run(rich, target, keep_previous=0)  # made by dbmask: replaced unasked
     finally:
         stop.set()
         watcher.join()
