@@ -41,13 +41,13 @@ def command(
 
     Exit 3 where a check fails. A source that has changed since shows as rows that differ.
     """
-    from dbmask.cloner import verify
+    from dbmask.cloner import verify_replica
     from dbmask.cloner.progress import Quiet, reporter
     from dbmask.errors import CheckFailed
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = verify(loaded, source, target, certificate=certificate, sign_with=sign_with, keys=keys, show=show)
+    done = verify_replica(loaded, source, target, certificate=certificate, sign_with=sign_with, keys=keys, show=show)
     failed = [f"{c.subject}: {c.found}" for c in done.checks if not c.passed]
     if form == "json":
         click.echo(json.dumps(done.as_dict(), indent=2, default=str))

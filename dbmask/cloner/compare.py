@@ -19,12 +19,12 @@ from dbmask.planner.select import relation
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import ForeignKey, Schema, Table, TableKind, TableName
-from dbmask.spi import Reader, Source
+from dbmask.spi import Reader
 
-__all__ = ["verify"]
+__all__ = ["verify_replica"]
 
 
-def verify(
+def verify_replica(
     policy: Policy,
     source: str,
     target: str,
@@ -44,25 +44,27 @@ def verify(
     signer = SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     seen = show or Quiet()
-    with (
-        closing(connector_for(source).source(source)) as opened,
-        closing(connector_for(target).source(target)) as replica,
-        closing(connector_for(target).target(target)) as place,
-        seen,
-    ):
-        if opened.identity() and opened.identity() == replica.identity():
+    with closing(connector_for(target).source(target)) as replica:
+        identity, schema = replica.identity(), replica.schema()
+    with closing(connector_for(source).source(source)) as opened, seen:
+        if opened.identity() and opened.identity() == identity:
             raise UsageError("source and target are the same database: there is nothing to compare")
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         seen.phase("structure")
-        checks, there = _structure(plan, replica)
-        with opened.snapshot() as raw, place.reader() as masked:
-            found, unseen, rows = _compare(plan, there, raw, masked, opened, replica, ring, policy, seen)
+        checks, there = _structure(plan, schema)
+        dialects = (opened.capabilities.dialect, schema.dialect)
+        with (
+            closing(connector_for(target).target(target)) as place,
+            opened.snapshot() as raw,
+            place.reader() as masked,
+        ):
+            found, unseen, rows = _compare(plan, there, raw, masked, dialects, ring, policy, seen)
             position = raw.position
         result = cert.Certificate(
             started=began,
             finished=cert.now(),
             source=opened.identity(),
-            target=replica.identity(),
+            target=identity,
             snapshot=position,
             key_fingerprint=ring.fingerprint(),
             tables=cert.describe(plan, rows, {}),
@@ -78,9 +80,8 @@ def verify(
     return result
 
 
-def _structure(plan: Plan, replica: Source) -> tuple[list[cert.Check], list[TablePlan]]:
+def _structure(plan: Plan, schema: Schema) -> tuple[list[cert.Check], list[TablePlan]]:
     """A check for each table of the plan, and the tables that are there with all their columns."""
-    schema = replica.schema()
     single = schema.default_schema
     known = {_placed(t.name, plan.schema, schema): t for t in plan}
     checks, there = [], []
@@ -124,14 +125,12 @@ def _compare(
     there: list[TablePlan],
     raw: Reader,
     masked: Reader,
-    source: Source,
-    replica: Source,
+    dialects: tuple[str, str],
     keys: KeyRing,
     policy: Policy,
     show: Reporter,
 ) -> tuple[list[cert.Check], list[str], dict[TableName, int]]:
     """All that is compared row by row, for the tables that both have."""
-    dialects = (source.capabilities.dialect, replica.capabilities.dialect)
     copied = [t for t in there if t.mode is not TableMode.EMPTY and not _in_its_root(plan, t)]
     show.phase("rows")
     rows = {t.name: count(masked, t.table) for t in there if not _in_its_root(plan, t)}
