@@ -8,7 +8,6 @@ stands in the replica proves nothing, since masks give first names too.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
 from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.planner.select import relation
+from dbmask.planner.telling import telling, words
 from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import Kind, TableName
 from dbmask.spi import Reader
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Hashes = np.ndarray[Any, np.dtype[np.int64]]
 
-__all__ = ["WHOLE_ROWS", "Searched", "allowed_residue", "search", "telling"]
+__all__ = ["WHOLE_ROWS", "Searched", "allowed_residue", "search"]
 
 WHOLE_ROWS = 10_000_000
 """Tables of up to so many rows are read whole; of larger ones about so many rows are read."""
@@ -38,27 +38,6 @@ _COMMON = 0.01
 _SEARCHED = (Kind.TEXT, Kind.UUID, Kind.INTEGER)
 _LOOKED_IN = (*_SEARCHED, Kind.JSON, Kind.OTHER)
 _LEAST_NUMBER = 10**8
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T].*)?\Z")
-_DIGITS = {ord(c): None for c in "0123456789"}
-_LETTERS = re.compile(r"[^\W\d_]")
-_TOKENS = re.compile(r"[\s,;'\"<>()\[\]{}|=]+")
-
-
-def telling(text: str) -> bool:
-    """Whether a text is one that two people would hardly have by chance.
-
-    >>> [telling(t) for t in ("Christopher", "ann@shop.example", "+420 601 234 567", "2024-01-31 10:20:30.123456")]
-    [False, True, True, False]
-    """
-    length = len(text)
-    if length < 8:
-        return False
-    if "@" in text or (length >= 25 and text.count(" ") >= 3):
-        return True
-    digits = length - len(text.translate(_DIGITS))
-    if digits >= 9:
-        return _DAY.match(text) is None
-    return digits >= 4 and len(_LETTERS.findall(text)) >= 4
 
 
 @dataclass
@@ -276,8 +255,7 @@ def _inner(text: str) -> list[str]:
             return _leaves(json.loads(text))
         except (ValueError, RecursionError):
             pass
-    words = _TOKENS.split(text)
-    return words if len(words) > 1 else []
+    return words(text)
 
 
 def _leaves(data: Any) -> list[str]:
@@ -286,7 +264,7 @@ def _leaves(data: Any) -> list[str]:
     if isinstance(data, list):
         return [leaf for v in data for leaf in _leaves(v)]
     if isinstance(data, str):
-        return [data, *(w for w in _TOKENS.split(data) if w != data)]
+        return [data, *words(data)]
     return [str(data)] if isinstance(data, int) and not isinstance(data, bool) else []
 
 

@@ -17,13 +17,14 @@ from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.engine import masked_batches
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, PlanError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
     Plan,
     Profile,
     Reading,
     TablePlan,
+    check_literals,
     check_target,
     pads_for,
     plan_source,
@@ -66,6 +67,7 @@ class _Run:
     checks: list[cert.Check] = field(default_factory=list)
     not_looked_at: list[str] = field(default_factory=list)
     found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
+    literals: list[str] = field(default_factory=list)
 
 
 def clone(
@@ -111,6 +113,7 @@ def clone(
             checks=run.checks,
             not_looked_at=run.not_looked_at,
             left_out=left_out,
+            literals=run.literals,
             warnings=[str(w) for w in plan.warnings],
             **cert.policy_facts(policy),
         )
@@ -133,6 +136,9 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     tables = {t.name: t for t in target_tables(run.plan)}
     order = [n for n in foreign_key_order(t.table for t in tables.values())]
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
+    problems, run.literals = check_literals(run.plan, structure, run.source, run.policy)
+    if problems:
+        raise PlanError(problems)
     run.target.begin()
     try:
         run.show.phase("structure")

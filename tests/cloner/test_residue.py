@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from dbmask.cloner import CloneResult, clone
 from dbmask.cloner.certificate import Check
-from dbmask.cloner.residue import telling
 from dbmask.errors import CheckFailed, UsageError
 from dbmask.masks.build import example_keys
+from dbmask.planner.telling import telling
 from dbmask.policy import Policy
 
 PEOPLE = """
