@@ -182,3 +182,29 @@ def test_replicas_of_another_kind_pass(postgres: Postgres, tmp_path: Path) -> No
             assert made.passed, failed(made)
     finally:
         postgres.drop_database(name)
+
+
+@pytest.mark.parametrize(
+    ("mask", "type_", "value"),
+    [
+        ("permute", "integer", "n"),
+        ("{mask: noise, sigma: 5}", "integer", "n"),
+        ("imitate", "varchar(20)", "'ab-' || (n + 100000)"),
+        ("{mask: imitate, unique: true}", "varchar(20)", "'ab-' || (n + 100000)"),
+        ("phone", "varchar(20)", "'+420 601 ' || (n + 100000)"),
+        ("{mask: checksum, type: credit_card}", "varchar(20)", "'4111 1111 0' || (n + 100000)"),
+    ],
+)
+def test_a_mask_that_keeps_the_form_is_told_from_none(tmp_path: Path, mask: str, type_: str, value: str) -> None:
+    source, target = f"sqlite:///{tmp_path / 's.db'}", f"sqlite:///{tmp_path / 't.db'}"
+    rows = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 300)"
+    change(
+        tmp_path / "s.db",
+        f"CREATE TABLE p (id integer PRIMARY KEY, v {type_}); {rows} INSERT INTO p SELECT n, {value} FROM c",
+    )
+    policy = "version: 1\ntables: {{p: {{columns: {{id: keep, v: {}}}}}}}"
+    clone(Policy.from_text(policy.format(mask)), source, target, keys=example_keys())
+    assert verified(source, target, Policy.from_text(policy.format(mask))).passed
+    clone(Policy.from_text(policy.format("keep")), source, target, keys=example_keys())
+    found = failed(verified(source, target, Policy.from_text(policy.format(mask))))
+    assert "100.0% of 300 values stayed equal" in found["unchanged", "main.p.v"]
