@@ -19,7 +19,7 @@ from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
 from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.planner.select import relation
-from dbmask.planner.telling import telling, words
+from dbmask.planner.telling import LEAST, may_hold, telling, words
 from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import Kind, TableName
 from dbmask.spi import Reader
@@ -129,7 +129,7 @@ def _searched(plan: TablePlan, count: int, reader: Reader, dialect: str) -> tupl
     for batch in reader.read(query):
         for i, values in enumerate(batch):
             present[i] += len(values) - values.count(None)
-            texts = _texts(values, fit[i].column.type.kind, whole=True)
+            texts = _texts(values, fit[i].column.type.kind, whole=True, once=False)
             hashes[i].append(np.fromiter(map(hash, texts), np.int64, len(texts)))
     made = []
     for c, parts, seen in zip(fit, hashes, present, strict=True):
@@ -193,7 +193,7 @@ def _look(
 ) -> None:
     import numpy as np
 
-    every = np.unique(np.concatenate([w.hashes for w in wanted]))
+    every = np.sort(np.concatenate([w.hashes for w in wanted]))
     modulus = max(1, count // WHOLE_ROWS)
     key = plan.table.primary_key if set(plan.table.primary_key) <= set(plan.writes) else ()
     query = _select(plan, [p.column.column.name for p in places], dialect, modulus, key)
@@ -222,21 +222,22 @@ def _member(values: Hashes, among: Hashes) -> Any:
     return among[at] == values
 
 
-def _texts(values: Sequence[Any], kind: Kind, *, whole: bool) -> list[str]:
-    """The telling texts of a column: whole values, or the words and JSON leaves of unmasked ones too; case does not count."""
+def _texts(values: Sequence[Any], kind: Kind, *, whole: bool, once: bool = True) -> list[str]:
+    """The telling texts of a column, equal ones once or each time; case does not count.
+
+    Whole values, or (not ``whole``) the words and JSON leaves in them too.
+    """
+    try:
+        distinct: Iterable[Any] = dict.fromkeys(values) if once else values
+    except TypeError:  # JSON that came parsed
+        distinct = values
     if kind is Kind.INTEGER:
-        return [str(v) for v in values if isinstance(v, int) and (v >= _LEAST_NUMBER or v <= -_LEAST_NUMBER)]
-    made = []
-    for value in values:
-        if value is None:
-            continue
-        text = value if isinstance(value, str) else _as_text(value)
-        if len(text) < 8:
-            continue
-        if telling(text):
-            made.append(text.strip().casefold())
-        if not whole:
-            made += [w.casefold() for w in _inner(text) if telling(w)]
+        return [str(v) for v in distinct if isinstance(v, int) and not -_LEAST_NUMBER < v < _LEAST_NUMBER]
+    texts = [v if v.__class__ is str else _as_text(v) for v in distinct if v is not None]
+    texts = [t for t in texts if len(t) >= LEAST]
+    made = [t.strip().casefold() for t in texts if telling(t)]
+    if not whole:
+        made += [w.casefold() for t in texts if may_hold(t) for w in _inner(t) if telling(w)]
     return made
 
 
