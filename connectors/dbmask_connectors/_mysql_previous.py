@@ -14,7 +14,7 @@ from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_source import exists
 from dbmask_connectors._mysql_structure import Entry
 
-__all__ = ["keep", "kept_name", "previous", "prune", "roll_back"]
+__all__ = ["keep", "kept_name", "previous", "prune", "recover", "roll_back"]
 
 
 def _stamps(session: Session, target: str) -> dict[str, str]:
@@ -23,11 +23,27 @@ def _stamps(session: Session, target: str) -> dict[str, str]:
     return {m[1]: m[0] for m in matches if m is not None}
 
 
+def _is_full(session: Session, name: str) -> bool:
+    """Whether tables were moved there, and not only written down what was to follow them."""
+    return any(table != swap.PROGRAMS for table, _ in relations(session, name))
+
+
 def previous(session: Session, target: str) -> list[Previous]:
     """What is kept beside the target, the latest first. Raises ConnectorError."""
-    return [
-        Previous(name, replaced_at(stamp)) for stamp, name in sorted(_stamps(session, target).items(), reverse=True)
-    ]
+    stamps = sorted(_stamps(session, target).items(), reverse=True)
+    return [Previous(name, replaced_at(stamp)) for stamp, name in stamps if _is_full(session, name)]
+
+
+def recover(session: Session, target: str) -> None:
+    """Make again what a run took off the target before it died on the way to its RENAME; only who holds the target's lock may."""
+    for name in _stamps(session, target).values():
+        if _is_full(session, name):
+            continue
+        if exists(session, target) and any(table == swap.PROGRAMS for table, _ in relations(session, name)):
+            session.run(f"USE {quoted(target)}")
+            present = {(e.kind, e.name) for e in swap.programs_of(session, target)}
+            swap.restore(session, [e for e in _programs(session, name) if (e.kind, e.name) not in present])
+        swap.drop(session, name)
 
 
 def kept_name(session: Session, target: str) -> str:
@@ -63,13 +79,12 @@ def prune(session: Session, target: str, count: int) -> None:
 def roll_back(session: Session, target: str, name: str, reconnect: Callable[[], Session]) -> None:
     """Exchange the target's tables and a kept database's; what hangs on them is made anew. Raises ConnectorError, with all as it was."""
     swap.hold(session, target)
+    recover(session, target)
     if name not in {kept.name for kept in previous(session, target)}:
         raise UsageError(f"{name} is no replica that was kept beside {target}")
     there = exists(session, target)
     if there and not (swap.is_marked(session, target) or swap.is_marked(session, name)):
         raise UsageError(f"neither {target} nor {name} was made by dbmask: it exchanges what it made itself")
-    if not any(table != swap.PROGRAMS for table, _ in relations(session, name)):
-        raise UsageError(f"{name} holds no table: the run that was to fill it died")
     create = f"CREATE DATABASE {quoted(target)}"
     programs = _programs(session, name)
     swap.Swap(session, target, name, programs, create, kept_name(session, target), keep if there else None).run(

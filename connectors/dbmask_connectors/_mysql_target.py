@@ -71,6 +71,7 @@ class MySQLTarget:
         """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
         swap.hold(self.session, self.address.database)
         swap.clear_leftovers(self.session, self.address.database)
+        previous.recover(self.session, self.address.database)
         name = swap.building_name(self.address.database)
         self.session.run(f"CREATE DATABASE {quoted(name)}", where=f"{self.address}: a database to build in")
         self._name = name
