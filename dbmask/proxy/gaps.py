@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dbmask.proxy import _gap_queries as queries
+from dbmask_sql.packs import statement
 
 if TYPE_CHECKING:
     import psycopg
@@ -39,6 +39,20 @@ class Gap:
     privilege: str
 
 
+# Each query gives (kind, object, privilege), and can be asked of servers from this version on.
+_QUERIES = (
+    ("gaps_attributes", 0),
+    ("gaps_memberships", 0),
+    ("gaps_ownership", 0),
+    ("gaps_database", 0),
+    ("gaps_schemas", 0),
+    ("gaps_routines", 0),
+    ("gaps_system_routines", 0),
+    ("readable_beyond_views", 0),
+    ("gaps_large_objects", 0),
+    ("gaps_foreign", 0),
+    ("gaps_parameters", 150_000),
+)
 _WORDS = {
     "DATABASE": "{privilege} on database {object}",
     "SCHEMA": "{privilege} on schema {object}",
@@ -65,10 +79,10 @@ def open_gaps(connection: psycopg.Connection[Any], role: str) -> list[Gap]:
     found: dict[tuple[str, str, str], Gap] = {}
     version = connection.info.server_version
     given = {"role": role, "safe": list(SAFE_EXTENSIONS)}
-    for query, since in queries.GAPS:
+    for query, since in _QUERIES:
         if version < since:
             continue
-        for kind, target, privilege in connection.execute(query, given):
+        for kind, target, privilege in connection.execute(statement("postgres", query).encode(), given):
             found.setdefault((kind, target, privilege), _gap(connection, role, kind, target, privilege))
     return list(found.values())
 
@@ -79,17 +93,17 @@ def _gap(connection: psycopg.Connection[Any], role: str, kind: str, target: str,
     who = sql.Identifier(role).as_string(connection)
     word = "ROUTINE" if kind == "DEFINER" else kind
     if kind == "MEMBER":
-        statement = f"REVOKE {target} FROM {who}"
+        closing = f"REVOKE {target} FROM {who}"
     elif kind == "ATTRIBUTE":
-        statement = f"ALTER ROLE {who} NO{target}"
+        closing = f"ALTER ROLE {who} NO{target}"
     elif kind == "OWNER":
-        statement = f"ALTER {privilege} {target} OWNER TO CURRENT_USER"
+        closing = f"ALTER {privilege} {target} OWNER TO CURRENT_USER"
     else:
         on = "" if word == "TABLE" else f"{word} "
-        statement = f"REVOKE {privilege} ON {on}{target} FROM PUBLIC, {who}"
+        closing = f"REVOKE {privilege} ON {on}{target} FROM PUBLIC, {who}"
     what = _WORDS[kind].format(object=target, privilege=privilege)
     name = f"{'execute' if word == 'ROUTINE' else privilege.lower() or kind.lower()} {target}"
-    return Gap(name, what, f"{statement};", word, target, privilege)
+    return Gap(name, what, f"{closing};", word, target, privilege)
 
 
 def readable_beyond_views(connection: psycopg.Connection[Any], role: str) -> list[str]:
@@ -98,8 +112,8 @@ def readable_beyond_views(connection: psycopg.Connection[Any], role: str) -> lis
     Sequences and system catalogs count as well. Raises ValueError where there is no such role; psycopg's errors pass through.
     """
     _require(connection, role)
-    rows = connection.execute(queries.BEYOND, {"role": role})
-    return sorted({target for target, _privilege in rows})
+    rows = connection.execute(statement("postgres", "readable_beyond_views").encode(), {"role": role})
+    return sorted({target for _kind, target, _privilege in rows})
 
 
 def _require(connection: psycopg.Connection[Any], role: str) -> None:
