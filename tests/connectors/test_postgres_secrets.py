@@ -134,9 +134,7 @@ def test_errors_of_a_load_name_objects_and_no_values(
 ) -> None:
     name = loud.rpartition("/")[2]
     postgres.psql(name, "CREATE DOMAIN short AS text CHECK (length(VALUE) < 30); CREATE TABLE strict (name short)")
-    too_long: Any = parse_one(
-        "SELECT 'Wilhelmina Overlong of a length that no domain takes' AS name", read="postgres"
-    )
+    too_long: Any = parse_one("SELECT 'Wilhelmina Overlong of a length that no domain takes' AS name", read="postgres")
     postgres.psql(name, "INSERT INTO strict VALUES ('x')")
     with pytest.raises(ConnectorError) as caught:
         replicate(loud, postgres.url(replica), through_python=through_python, queries={("public", "strict"): too_long})
