@@ -62,7 +62,8 @@ class MaskedRelation:
 class Installation:
     """What is installed for a role. ``generation`` changes with every install; ``policy`` is the policy's digest.
 
-    ``search_path`` is the role's: masked schemas, then pg_catalog.
+    ``search_path`` is the role's: masked schemas, then pg_catalog, then the schemas of extensions that bring types and
+    operators (hstore, citext).
     """
 
     version: int

@@ -112,7 +112,7 @@ class _Installer:
         self._secrets()
         maker = Maker(c, self.plan, self.role, self.owner, ViewWriter(self.plan, self.role, self.sides), self.sides)
         maker.run()
-        path = (*maker.schemas, "pg_catalog")
+        path = (*maker.schemas, "pg_catalog", *maker.extensions)
         set_path(c, self.role, path)
         generation = one(
             c,
@@ -240,8 +240,20 @@ def uninstall(source: str, role: str) -> list[str]:
         if last:
             c.execute("DROP SCHEMA dbmask CASCADE")
             c.execute(composed("DROP OWNED BY {}", owner))
-            c.execute(composed("DROP ROLE {}", owner))
+            if _elsewhere(c, owner):
+                gone.append(f"role {owner} stays: other databases give it rights")
+            else:
+                c.execute(composed("DROP ROLE {}", owner))
         return gone
+
+
+def _elsewhere(connection: psycopg.Connection[Any], role: str) -> bool:
+    """Whether anything else depends on a role, in this database or in another."""
+    query = """
+        SELECT EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND
+                       refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s))
+    """
+    return bool(one(connection, query, role))
 
 
 def _drop_role(connection: psycopg.Connection[Any], role: str, *, made: bool, inherited: bool) -> None:
@@ -251,13 +263,7 @@ def _drop_role(connection: psycopg.Connection[Any], role: str, *, made: bool, in
         return
     if made:
         connection.execute(composed("DROP OWNED BY {}", role))
-        elsewhere = one(
-            connection,
-            "SELECT count(*) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = "
-            "(SELECT oid FROM pg_roles WHERE rolname = %s)",
-            role,
-        )
-        if not elsewhere:
+        if not _elsewhere(connection, role):
             connection.execute(composed("DROP ROLE {}", role))
             return
     connection.execute(composed("ALTER ROLE {} IN DATABASE {} RESET search_path", role, database))

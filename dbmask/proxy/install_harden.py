@@ -100,7 +100,7 @@ def reopen(connection: psycopg.Connection[Any], role: str | None) -> list[str]:
     there = {r[0] for r in connection.execute("SELECT rolname::text FROM pg_roles")}
     for number, kind, target, privilege, regranted in connection.execute(query, (role,)).fetchall():
         if not _exists(connection, kind, target):
-            gone.append(f"{privilege} on {target}")
+            gone.append(f"{privilege} on {target}, which is no longer there")
         else:
             _change(connection, "GRANT", privilege, kind, target, [role])
             still = [r for r in regranted if r in there]

@@ -15,7 +15,7 @@ from dbmask.proxy.install_user_views import Standing, ordered, over_masked
 from dbmask.proxy.install_views import ViewText, ViewWriter
 from dbmask.proxy.names import masked_schema, short_name
 from dbmask.proxy.side_tables import SideTable
-from dbmask.schema import TableName
+from dbmask.schema import TableName, View
 
 if TYPE_CHECKING:
     import psycopg
@@ -34,7 +34,9 @@ class _Base:
 
 
 class Maker:
-    """Makes the views of one class. ``schemas``, ``made``, ``left_out`` and ``side_tables`` say what came of it."""
+    """Makes the views of one class. ``schemas`` and ``extensions`` (which hold the operators of the columns' types),
+    ``made``, ``left_out`` and ``side_tables`` say what came of it.
+    """
 
     def __init__(
         self,
@@ -52,12 +54,14 @@ class Maker:
         self.writer = writer
         self.sides = sides
         self.schemas: list[str] = []
+        self.extensions: list[str] = []
         self.made: list[str] = []
         self.left_out: list[Problem] = []
         self.side_tables: dict[str, str] = {}
         self._base: dict[TableName, _Base] = {}
         self._standing: dict[TableName, Standing] = {}
         self._views: dict[TableName, int] = {}
+        self._masked: set[TableName] = set()
 
     def run(self) -> None:
         """Make everything. Raises PlanError where a table's view cannot be made; views of the source may be left out."""
@@ -72,7 +76,7 @@ class Maker:
         for name in shown:
             self._table(name)
         for view in views:
-            self._user_view(view.name)
+            self._user_view(view)
         c.execute("RESET ROLE")
         self._role_rights()
 
@@ -85,6 +89,11 @@ class Maker:
         c.execute("SET LOCAL search_path TO pg_catalog")
         rows = c.execute(statement("postgres", "install_relations").encode()).fetchall()
         c.execute("RESET search_path")
+        query = """
+            SELECT DISTINCT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+            WHERE e.extname = ANY (%s::name[]) AND n.nspname <> 'pg_catalog' ORDER BY 1
+        """
+        self.extensions = [r[0] for r in c.execute(query, (list(SAFE_EXTENSIONS),))]
         return {TableName(r[1], r[2]): _Base(r[0], tuple(r[4]), r[5], r[6]) for r in rows}
 
     def _make_schemas(self, sources: Iterable[str]) -> None:
@@ -163,7 +172,8 @@ class Maker:
             made = short_name(made, "_")
         return made
 
-    def _user_view(self, name: TableName) -> None:
+    def _user_view(self, source: View) -> None:
+        name = source.name
         base = self._base[name]
         text = over_masked(base.definition or "", self._standing)
         reasons: list[str] = []
@@ -173,8 +183,8 @@ class Maker:
         else:
             with attempt(self.connection, reasons):
                 oid = self._create(schema, name.name, base.columns, text, base.barrier, self._views.values(), ())
-                view = ViewText(base.columns, base.columns, (text,))
-                self._record(name, schema, oid, None, view)
+                masked = base.columns if any(n in self._masked for n in source.reads) else ()
+                self._record(name, schema, oid, None, ViewText(base.columns, masked, (text,)))
         if reasons:
             self.left_out.append(Problem(str(name), f"has no masked view: {reasons[0]}"))
 
@@ -217,6 +227,8 @@ class Maker:
     def _record(self, name: TableName, schema: str, oid: int, only: str | None, view: ViewText) -> None:
         self._standing[name] = Standing(schema, name.name, only or name.name)
         self._views[name] = oid
+        if view.masked:
+            self._masked.add(name)
         self.made.append(f"{schema}.{name.name}")
         self.connection.execute(
             "INSERT INTO dbmask.relation VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::text[])",
@@ -238,7 +250,7 @@ class Maker:
         # Clients name base tables and their types in catalog look-ups ('public.users'::regclass).
         fresh = [
             schema
-            for schema in sorted({n.schema for n in self._standing})
+            for schema in sorted({n.schema for n in self._standing}.union(self.extensions))
             if not one(c, "SELECT has_schema_privilege(%s, %s, 'USAGE')", self.role, schema)
         ]
         for schema in fresh:

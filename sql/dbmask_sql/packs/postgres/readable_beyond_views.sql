@@ -19,7 +19,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 't') AND c.relpersistence <> '
           AND pg_catalog.has_any_column_privilege(%(role)s, c.oid, v.privilege))
   AND (c.oid >= 16384 OR v.privilege <> 'SELECT'
        OR c.relname IN ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs') AND n.nspname = 'pg_catalog'
-       OR NOT EXISTS (
+       OR NOT (n.nspname = 'information_schema' AND c.relname !~ '^_') AND NOT EXISTS (
          SELECT FROM pg_catalog.pg_init_privs i CROSS JOIN LATERAL pg_catalog.aclexplode(i.initprivs) x
          WHERE i.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.objoid = c.oid AND x.grantee = 0
            AND x.privilege_type = 'SELECT'))
