@@ -39,7 +39,7 @@ def ordered(views: Iterable[View]) -> list[View]:
     return done
 
 
-def over_masked(definition: str, standing: Mapping[TableName, Standing]) -> str | None:
+def over_masked(definition: str, standing: Mapping[TableName, Standing], dialect: str = "postgres") -> str | None:
     """A view's definition over masked relations; None where it cannot be read or reads a relation that has none.
 
     ``definition`` names every relation in full, as pg_get_viewdef does under search_path = pg_catalog.
@@ -48,7 +48,7 @@ def over_masked(definition: str, standing: Mapping[TableName, Standing]) -> str 
     from sqlglot.errors import SqlglotError
 
     try:
-        tree = parse_one(definition.rstrip().rstrip(";"), read="postgres")
+        tree = parse_one(definition.rstrip().rstrip(";"), read=dialect)
     except SqlglotError:
         return None
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
@@ -68,4 +68,4 @@ def over_masked(definition: str, standing: Mapping[TableName, Standing]) -> str 
         table.set("this", exp.to_identifier(name, quoted=True))
         table.set("db", exp.to_identifier(found.schema, quoted=True))
         table.set("only", None)
-    return tree.sql("postgres")
+    return tree.sql(dialect)

@@ -19,7 +19,7 @@ from dbmask.schema import Column, Table, TableKind, TableName
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ViewText", "ViewWriter", "key_reader"]
+__all__ = ["ViewText", "ViewWriter", "key_reader", "shown_columns"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ViewWriter:
     def view(self, name: TableName) -> ViewText:
         """The view of one table, partition or child that the policy does not skip."""
         table = self.plan.tables[name]
-        columns = tuple(_shown(table))
+        columns = tuple(shown_columns(table))
         below = [self.plan.tables[n] for n in self._below(name)]
         together = all(_alike(table, child, columns) for child in below)
         selects, only = [], []
@@ -174,7 +174,7 @@ def _parsed(condition: str) -> exp.Expression:
     return exp.Paren(this=parse_one(condition, read="postgres"))
 
 
-def _shown(table: TablePlan) -> Iterator[str]:
+def shown_columns(table: TablePlan) -> Iterator[str]:
     """A table's columns that the view has, in order: its own without dropped ones, then those that masks add."""
     own = [c.name for c in table.table.columns]
     yield from (n for n in own if n not in table.dropped)

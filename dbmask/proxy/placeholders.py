@@ -9,7 +9,7 @@ from dbmask.schema import Column, Kind
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["TEXT", "placeholder", "typed"]
+__all__ = ["TEXT", "constant", "placeholder", "typed"]
 
 TEXT = "[masked]"
 """The placeholder of texts, cut to the column's length."""
@@ -33,12 +33,20 @@ def placeholder(column: Column, null: bool = False) -> exp.Expression:
     """A constant of the column's type; NULL where ``null`` says so, and of types that have no other (enums, domains, arrays)."""
     from sqlglot import exp
 
+    return typed(exp.Null() if null else constant(column), column)
+
+
+def constant(column: Column | None) -> exp.Expression:
+    """The placeholder of a column as an untyped literal; of no known column, a text's."""
+    from sqlglot import exp
+
+    if column is None:
+        return exp.Literal.string(TEXT)
     type_ = column.type
-    value: exp.Expression = exp.Null()
-    if not null and type_.domain is None and type_.element is None:
-        fixed = TEXT[: type_.length] if type_.kind is Kind.TEXT else _FIXED.get(type_.kind)
-        value = exp.Null() if fixed is None else exp.Literal.string(fixed)
-    return typed(value, column)
+    if type_.domain is not None or type_.element is not None:
+        return exp.Null()
+    fixed = TEXT[: type_.length] if type_.kind is Kind.TEXT else _FIXED.get(type_.kind)
+    return exp.Null() if fixed is None else exp.Literal.string(fixed)
 
 
 def typed(value: exp.Expression, column: Column) -> exp.Expression:
