@@ -5,13 +5,12 @@ PYTEST := $(PY) -m pytest
 # Two workers: the tests' servers share the machine with them.
 JOBS ?= 2
 
-.PHONY: help demo test quick check coverage bench clean
+.PHONY: help demo test quick check bench clean
 help:
 	@echo "make demo    clone a small shop database into a masked replica and show both"
-	@echo "make test    every test, on real servers that the tests start for themselves"
+	@echo "make test    every test, on real servers that the tests start for themselves, and the coverage that must be complete"
 	@echo "make quick   the tests for the loop, under two minutes"
 	@echo "make check   format, lint, types, layers"
-	@echo "make coverage  every test, and the coverage that must be complete"
 	@echo "make bench   the benchmarks, as a table and JSON"
 	@echo "make clean   remove what these made"
 
@@ -29,17 +28,12 @@ check:
 quick:
 	@scripts/setup.sh dev
 	@scripts/servers.sh
-	$(PYTEST) -q -n $(JOBS) --dist loadgroup -m "not slow"
+	$(PYTEST) -q -n $(JOBS) -m "not slow"
 
 test:
 	@scripts/setup.sh dev
 	@scripts/servers.sh
-	$(PYTEST) -q -n $(JOBS) --dist loadgroup
-
-coverage:
-	@scripts/setup.sh dev
-	@scripts/servers.sh
-	$(PYTEST) -q -n $(JOBS) --dist loadgroup --cov --cov-report= --cov-report=json:.coverage.json
+	$(PYTEST) -q -n $(JOBS) --cov --cov-report= --cov-report=json:.coverage.json
 	@$(PY) scripts/coverage_gate.py .coverage.json
 
 bench:

@@ -20,7 +20,6 @@ def run(*args: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_of_the_sdist_works_in_a_clean_environment(tmp_path: Path) -> None:
     dist = tmp_path / "dist"
     # Without --sdist or --wheel, build makes the wheel from the sdist that it made first.

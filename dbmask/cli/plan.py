@@ -20,17 +20,21 @@ __all__ = ["command", "plan_facts"]
 @click.command("plan")
 @policy_argument
 @source_option
+@click.option("--target", metavar="URL", help="Look at the other end as well: may a clone write there?")
+@click.option("--overwrite", is_flag=True, help="The clone would replace a target that is not empty.")
 @click.option(
     "--sql", "show_sql", is_flag=True, help="Show the SELECT that reads each table; keys appear as references."
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @key_option
-def command(policy: str, source: str, show_sql: bool, form: str, key_file: str | None) -> None:
+def command(
+    policy: str, source: str, target: str | None, overwrite: bool, show_sql: bool, form: str, key_file: str | None
+) -> None:
     """Show for every column its mask, where it runs and why; exit 2 with every problem where there is one."""
     from dbmask.planner import plan
 
     loaded, keys = load_policy(policy, key_file)
-    made = plan(loaded, source, keys=keys)
+    made = plan(loaded, source, target=target, overwrite=overwrite, keys=keys)
     if form == "json":
         click.echo(json.dumps(plan_facts(made, show_sql), indent=2, ensure_ascii=False))
     elif show_sql:

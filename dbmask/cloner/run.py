@@ -14,14 +14,24 @@ from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.engine import masked_batches
-from dbmask.errors import CheckFailed, UsageError
+from dbmask.errors import CheckFailed
 from dbmask.keys import KeyRing
-from dbmask.planner import Plan, Profile, Reading, RunsIn, TablePlan, pads_for, plan_source, reading
+from dbmask.planner import (
+    Plan,
+    Profile,
+    Reading,
+    TablePlan,
+    check_target,
+    pads_for,
+    plan_source,
+    reading,
+    target_tables,
+)
 from dbmask.policy.lock import Lock
 from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
-from dbmask.schema import TableKind, TableName
+from dbmask.schema import TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 
 __all__ = ["CloneResult", "clone"]
@@ -74,10 +84,8 @@ def clone(
     began = cert.now()
     ring = policy.keyring() if keys is None else keys
     with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
-        if opened.identity() == made.identity() and made.identity():
-            raise UsageError("source and target are the same database: a clone needs a target of its own")
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
-        made.check(overwrite)
+        check_target(opened, made, overwrite)
         run = _Run(policy, plan, ring, opened, made, show or Quiet())
         with run.show:
             snapshot, left_out = _build(run)
@@ -111,9 +119,8 @@ def _record_kept(policy: Policy, plan: Plan) -> None:
 
 def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
-    wanted = [t for t in run.plan if t.mode is not TableMode.SKIP and not _in_its_root(run.plan, t)]
-    tables = {t.name: _target_table(t) for t in wanted}
-    order = [n for n in foreign_key_order(t.table for t in wanted)]
+    tables = {t.name: t for t in target_tables(run.plan)}
+    order = [n for n in foreign_key_order(t.table for t in tables.values())]
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
     run.target.begin()
     try:
@@ -133,18 +140,6 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         run.target.abort()
         raise
     return position, (*structure.left_out, *left_out)
-
-
-def _in_its_root(plan: Plan, table: TablePlan) -> bool:
-    """Whether the rows are read and written through the table that this is a partition of: a masked key may move them."""
-    return table.table.kind is TableKind.PARTITION and any(p in plan.tables for p in table.table.parents)
-
-
-def _target_table(plan: TablePlan) -> TargetTable:
-    if plan.mode is TableMode.EMPTY:
-        return TargetTable(plan.table, (), (), {}, rows=False)
-    types = {c.column.name: c.out_type for c in plan.columns if c.runs_in in (RunsIn.SQL, RunsIn.PYTHON)}
-    return TargetTable(plan.table, plan.writes, plan.dropped, types)
 
 
 def _copy(run: _Run, reader: Reader, plans: list[TablePlan], tables: Mapping[TableName, TargetTable]) -> None:

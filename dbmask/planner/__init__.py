@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from dbmask.keys import KeyRing
 from dbmask.planner.build import build_plan
 from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
 from dbmask.planner.select import Reading, pads_for, reading
+from dbmask.planner.targets import check_structure, check_target, target_tables
 from dbmask.planner.tries import try_constraints
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
@@ -21,10 +24,12 @@ __all__ = [
     "TablePlan",
     "Unit",
     "build_plan",
+    "check_target",
     "pads_for",
     "plan",
     "plan_source",
     "reading",
+    "target_tables",
 ]
 
 
@@ -32,6 +37,8 @@ def plan(
     policy: Policy,
     source: str | None = None,
     *,
+    target: str | None = None,
+    overwrite: bool = False,
     schema: Schema | None = None,
     capabilities: Capabilities | None = None,
     profile: Profile | str = Profile.CLONE,
@@ -39,15 +46,19 @@ def plan(
 ) -> Plan:
     """Plan a policy against a database (``source``, a URL) or against a ``schema`` at hand with its ``capabilities``.
 
-    Returns a plan even where it has problems (see Plan.require). Raises UsageError for an unknown URL and
-    ConnectorError where the database cannot be read.
+    With ``target`` (a URL) the other end is looked at as well. Returns a plan even where it has problems (see
+    Plan.require). Raises UsageError for an unknown URL and for a target that a clone could not write to,
+    ConnectorError where a database cannot be reached or read.
     """
     if source is not None:
-        opened = connector_for(source).source(source)
-        try:
-            return plan_source(policy, opened, Profile(profile), keys)
-        finally:
-            opened.close()
+        with closing(connector_for(source).source(source)) as opened:
+            made = plan_source(policy, opened, Profile(profile), keys)
+            if made.profile is Profile.CLONE:
+                made = check_structure(made, opened)
+            if target is not None:
+                with closing(connector_for(target).target(target)) as other:
+                    check_target(opened, other, overwrite)
+            return made
     if schema is None:
         raise TypeError("plan() needs a source URL or a schema")
     return build_plan(policy, schema, capabilities or Capabilities(schema.dialect), Profile(profile), keys)

@@ -71,7 +71,7 @@ def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -
         outcomes = unit.promises(column).outcomes
         rows = plan.table.rows
         expected = ""
-        if outcomes and rows:
+        if outcomes and rows and rows > 1:
             count = expected_collisions(rows, outcomes)
             expected = (
                 f": about {count:,.0f} collisions in {rows:,} rows"
@@ -143,6 +143,8 @@ def check_dropped(plan: TablePlan) -> Iterator[Problem]:
             yield Problem(
                 f"{plan.name}.{name}", "drop would remove a key column", "mask it, or drop the table with `skip`"
             )
+        elif name in plan.table.partition_key:
+            yield Problem(f"{plan.name}.{name}", "drop would remove a column of the partitions' key", "mask it")
     dropped = set(plan.dropped)
     for column in plan.table.columns:
         lost = dropped.intersection(column.generated_from)

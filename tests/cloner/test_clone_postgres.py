@@ -19,9 +19,9 @@ from dbmask.masks.base import ValueBound
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
 from tests.fix_postgres import PASSWORD, Postgres
+from tests.real import real
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "databases"
 RICH = FIXTURES / "postgres_rich.sql"
 # The workers of a run share one server: each has databases of its own.
 SOURCE, REPLICA = f"rich_source_{os.getpid()}", f"rich_replica_{os.getpid()}"
@@ -286,9 +286,7 @@ tables:
 
 @pytest.mark.parametrize("name", ["pagila"])
 def test_pagila_arrives_whole(postgres: Postgres, target: str, name: str) -> None:
-    dump = SHARED / f"{name}.sql.gz"
-    if not dump.exists():
-        pytest.fail(f"{dump.name} is looked for in shared/databases beside the checkout, and is not there")
+    dump = real(f"databases/{name}.sql.gz")
     postgres.create_database(name)
     postgres.psql(
         "postgres", "DO $$ BEGIN CREATE ROLE postgres SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$"

@@ -106,3 +106,11 @@ def test_a_table_that_may_not_be_read_is_a_problem(url: str, monkeypatch: pytest
         monkeypatch.setattr(type(source), "privileges", lambda self, tables: {tables[0]: "permission denied"})
         policy = Policy.from_text("version: 1\ntables: {t: keep}")
         assert [str(p) for p in plan_source(policy, source).problems] == ["main.t: cannot be read: permission denied"]
+
+
+@pytest.mark.parametrize("expression", ["(({value}", "{value} +", "SELECT 1; SELECT 2"])
+def test_an_expression_that_the_database_cannot_read_is_a_problem(url: str, expression: str) -> None:
+    found = made(url, f"{{id: keep, code: {{mask: sql, expression: '{expression}'}}, name: keep, rest: keep}}")
+    (problem,) = found.problems
+    assert problem.where.startswith("main.t.code")
+    assert "sqlite" in problem.what
