@@ -82,6 +82,8 @@ def _take(
     have = _grantees(connection, gap)
     regranted = [] if role is not None else [o for o in others if o not in have]
     _change(connection, "REVOKE", privilege, gap.kind, gap.object, [role])
+    if "(" not in privilege and (role or "") in _grantees(connection, gap):
+        return  # not this user's to take: it stays a gap
     if regranted:
         _change(connection, "GRANT", privilege, gap.kind, gap.object, regranted)
     connection.execute(

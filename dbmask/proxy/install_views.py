@@ -67,12 +67,13 @@ class ViewWriter:
         """The view of one table, partition or child that the policy does not skip."""
         table = self.plan.tables[name]
         columns = tuple(shown_columns(table))
-        below = [self.plan.tables[n] for n in self._below(name)]
-        together = all(_alike(table, child, columns) for child in below)
+        heirs = [self.plan.tables[n] for n in dict.fromkeys(self._below(name))]
+        below = [t for t in heirs if t.mode not in (TableMode.SKIP, TableMode.EMPTY)]
+        together = len(below) == len(heirs) and all(_alike(table, child, columns) for child in below)
         selects, only = [], []
         for recompute in (True, False):
-            alone = self._select(table, columns, only=bool(below), recompute=recompute)
-            if not below or not together:
+            alone = self._select(table, columns, only=bool(heirs), recompute=recompute)
+            if not heirs or not together:
                 branches = [alone, *(self._select(c, columns, only=True, recompute=recompute) for c in below)]
                 selects.append(" UNION ALL ".join(branches))
             else:
@@ -83,7 +84,7 @@ class ViewWriter:
             columns,
             tuple(c.column.name for c in table.columns if _changed(table, c.column.name)),
             tuple(dict.fromkeys(selects)),
-            tuple(dict.fromkeys(only)) if below else (),
+            tuple(dict.fromkeys(only)) if heirs else (),
             barrier=any(t.filter or t.mode is TableMode.EMPTY for t in tables),
             reads=tuple(t.name for t in tables),
             sides=tuple(s.name for t in tables if (s := self.sides.get(t.name)) is not None),
@@ -94,11 +95,10 @@ class ViewWriter:
         return root_of(self.plan.schema, side.plan.name)
 
     def _below(self, name: TableName) -> Iterator[TableName]:
-        """The inheritance children of a table, and theirs, that the policy shows; partitions are part of their table."""
+        """The inheritance children of a table, and theirs; partitions are part of their table."""
         for table in self.plan.schema.tables.values():
             if table.kind is TableKind.CHILD and name in table.parents:
-                if self.plan.tables[table.name].mode not in (TableMode.SKIP, TableMode.EMPTY):
-                    yield table.name
+                yield table.name
                 yield from self._below(table.name)
 
     def _select(self, table: TablePlan, columns: Sequence[str], *, only: bool, recompute: bool) -> str:

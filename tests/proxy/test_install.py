@@ -217,6 +217,39 @@ def test_children_are_masked_by_their_own_rules(postgres: Postgres, url: str) ->
         assert c.execute("SELECT owner, length(breed) FROM dog").fetchall() == [("*******", 64)]
 
 
+def test_rows_of_children_that_are_left_out_show_nowhere(postgres: Postgres, url: str) -> None:
+    text = POLICY.replace("    columns: {id: keep, owner: hash, lives: keep}", "    mode: skip")
+    assert text != POLICY
+    setup(url, text=text)
+    with as_role(postgres, url) as c:
+        assert c.execute("SELECT id FROM animal ORDER BY id").fetchall() == [(1,), (2,)]
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            c.execute("SELECT * FROM cat")
+
+
+def test_an_owner_of_tables_who_is_no_superuser_can_install(postgres: Postgres, url: str) -> None:
+    name = url.rpartition("/")[2]
+    with connect(postgres, url) as c:
+        c.execute(f"CREATE ROLE {APP} LOGIN CREATEROLE PASSWORD 'x'; ALTER DATABASE {name} OWNER TO {APP}")
+        c.execute(f'ALTER SCHEMA public OWNER TO {APP}; ALTER SCHEMA "odd one" OWNER TO {APP}')
+        query = """
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relkind IN ('r', 'v', 'm') AND relnamespace::regnamespace::text IN ('public', '"odd one"')
+        """
+        for (table,) in c.execute(query).fetchall():
+            c.execute(f"ALTER TABLE {table} OWNER TO {APP}".encode())
+        c.execute(f"ALTER FUNCTION shown OWNER TO {APP}")
+        own = postgres.url(name, APP, "x")
+        before, before_roles = dump(postgres, url), roles(postgres)
+        left = {g.name.partition(" ")[2].partition(".")[0] for g in setup(own, harden=True).gaps}
+        assert left == {"pg_catalog"}
+        with as_role(postgres, url) as r:
+            assert r.execute("SELECT name FROM person WHERE id = 7").fetchone() == ("S******",)
+        assert uninstall(own, ROLE) == []
+        assert (dump(postgres, url), roles(postgres)) == (before, before_roles)
+        c.execute(f"REASSIGN OWNED BY {APP} TO CURRENT_USER")
+
+
 def test_views_read_masked_relations_or_are_left_out(postgres: Postgres, url: str) -> None:
     done = setup(url, harden=True)
     said = {w.where: w.what for w in done.warnings}

@@ -126,3 +126,20 @@ def test_placeholders_alone(database: psycopg.Connection[Any], postgres_db: str)
 def test_side_tables_are_the_owners_alone(database: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         seen(database, f"SELECT * FROM dbmask.side_{ROLE}_public_note")
+
+
+def test_indexes_are_used_beside_side_tables(database: psycopg.Connection[Any], postgres_db: str) -> None:
+    refresh_side_tables(policy(), postgres_db, ROLE, keys=example_keys())
+    database.execute(
+        "INSERT INTO note SELECT i, '2025-01-01', 'x', 1, '', 'w' FROM generate_series(51, 5000) i; ANALYZE"
+    )
+
+    def plan(query: str) -> str:
+        return "\n".join(row[0] for row in seen(database, f"EXPLAIN {query}"))
+
+    limited = plan("SELECT id, body FROM note ORDER BY id LIMIT 5")
+    assert "Index Scan using note_pkey" in limited
+    assert "Sort" not in limited
+    one = plan("SELECT body FROM note WHERE id = 7")
+    assert "Seq Scan" not in one.replace("Seq Scan on secrets", "")
+    assert "side_" not in plan("SELECT count(*) FROM note WHERE size > 2")
