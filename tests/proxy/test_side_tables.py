@@ -129,10 +129,10 @@ def test_side_tables_are_the_owners_alone(database: psycopg.Connection[Any]) -> 
 
 
 def test_indexes_are_used_beside_side_tables(database: psycopg.Connection[Any], postgres_db: str) -> None:
+    database.execute("INSERT INTO note SELECT i, '2025-01-01', 'x', 1, '', 'w' FROM generate_series(51, 5000) i")
+
     refresh_side_tables(policy(), postgres_db, ROLE, keys=example_keys())
-    database.execute(
-        "INSERT INTO note SELECT i, '2025-01-01', 'x', 1, '', 'w' FROM generate_series(51, 5000) i; ANALYZE"
-    )
+    database.execute("ANALYZE")
 
     def plan(query: str) -> str:
         return "\n".join(row[0] for row in seen(database, f"EXPLAIN {query}"))
@@ -141,5 +141,5 @@ def test_indexes_are_used_beside_side_tables(database: psycopg.Connection[Any], 
     assert "Index Scan using note_pkey" in limited
     assert "Sort" not in limited
     one = plan("SELECT body FROM note WHERE id = 7")
-    assert "Seq Scan" not in one.replace("Seq Scan on secrets", "")
+    assert "Seq Scan" not in "\n".join(line for line in one.splitlines() if "secrets" not in line)
     assert "side_" not in plan("SELECT count(*) FROM note WHERE size > 2")
