@@ -11,7 +11,7 @@ from dbmask.planner import Plan
 from dbmask.policy.model import TableMode
 from dbmask.proxy.administer import attempt, composed, one
 from dbmask.proxy.gaps import SAFE_EXTENSIONS
-from dbmask.proxy.install_user_views import Standing, ordered, over_masked
+from dbmask.proxy.install_user_views import Standing, grouped_by, ordered, over_masked
 from dbmask.proxy.install_views import ViewText, ViewWriter
 from dbmask.proxy.names import masked_schema, short_name
 from dbmask.proxy.side_tables import SideTable
@@ -180,11 +180,13 @@ class Maker:
         schema = masked_schema(self.role, name.schema)
         if text is None:
             reasons.append("its definition reads what has no masked relation, or cannot be read")
-        else:
+        while text is not None:
+            reasons.clear()
             with attempt(self.connection, reasons):
                 oid = self._create(schema, name.name, base.columns, text, base.barrier, self._views.values(), ())
                 masked = base.columns if any(n in self._masked for n in source.reads) else ()
                 self._record(name, schema, oid, None, ViewText(base.columns, masked, (text,)))
+            text = grouped_by(text, reasons[0]) if reasons else None
         if reasons:
             self.left_out.append(Problem(str(name), f"has no masked view: {reasons[0]}"))
 

@@ -6,12 +6,15 @@ What is made is then looked at in the catalog: it may depend on masked relations
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dbmask.schema import TableName, View
 
-__all__ = ["Standing", "ordered", "over_masked"]
+__all__ = ["Standing", "grouped_by", "ordered", "over_masked"]
+
+_UNGROUPED = re.compile(r'column "([^".]+)\.([^"]+)" must appear in the GROUP BY clause')
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,26 @@ def over_masked(definition: str, standing: Mapping[TableName, Standing], dialect
         table.set("db", exp.to_identifier(found.schema, quoted=True))
         table.set("only", None)
     return tree.sql(dialect)
+
+
+def grouped_by(text: str, complaint: str) -> str | None:
+    """A view's text with the column that PostgreSQL complains of among those that it groups by; None where it is of no use.
+
+    A table's columns follow from its primary key, which is enough for GROUP BY; a view's do not. The column that it wants
+    is one of those, so that the groups stay the same.
+    """
+    from sqlglot import exp, parse_one
+
+    found = _UNGROUPED.search(complaint)
+    if found is None:
+        return None
+    tree = parse_one(text, read="postgres")
+    wanted = exp.column(exp.to_identifier(found[2], quoted=True), table=exp.to_identifier(found[1], quoted=True))
+    changed = False
+    for select in tree.find_all(exp.Select):
+        group = select.args.get("group")
+        names = {t.alias_or_name for t in select.find_all(exp.Table) if t.parent_select is select}
+        if group is not None and found[1] in names and wanted not in group.expressions:
+            group.append("expressions", wanted.copy())
+            changed = True
+    return tree.sql("postgres") if changed else None

@@ -53,6 +53,7 @@ CREATE VIEW of_names AS WITH person AS (SELECT name FROM names) SELECT DISTINCT 
 CREATE VIEW of_hidden AS SELECT secret FROM hidden;
 CREATE FUNCTION shown(int) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT name FROM public.person WHERE id = $1';
 CREATE VIEW by_function AS SELECT shown(id) FROM person;
+CREATE VIEW by_key AS SELECT p.id, p.name, count(*) AS visits FROM person p JOIN visit v ON v.person = p.id GROUP BY p.id;
 CREATE VIEW of_catalogs AS SELECT most_common_vals::text FROM pg_stats;
 CREATE VIEW plain AS SELECT id, day FROM visit;
 CREATE MATERIALIZED VIEW stored AS SELECT id, name FROM person;
@@ -259,6 +260,7 @@ def test_views_read_masked_relations_or_are_left_out(postgres: Postgres, url: st
         assert c.execute("SELECT DISTINCT left(name, 2), day FROM names").fetchall()[0][0] == "S*"
         assert {len(n) for (n,) in c.execute("SELECT name FROM of_names")} == {7}
         assert c.execute("SELECT name FROM stored WHERE id = 1").fetchall() == [("S******",)]
+        assert c.execute("SELECT * FROM by_key WHERE id = 7").fetchall() == [(7, "S******", 1)]
         relations = {r.base_name: r.masked for r in masked_relations(c).values()}
         assert relations["plain"] == frozenset()
         assert relations["names"] == {"name", "day"}
