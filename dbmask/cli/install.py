@@ -34,6 +34,9 @@ role_option = click.option("--role", required=True, metavar="ROLE", help="The ma
 @click.option(
     "--no-fill", is_flag=True, help="Leave side tables to `dbmask materialize`; views show placeholders until then."
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be made, and what stands against it; nothing stays (PostgreSQL)."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @key_option
 def command(
@@ -43,6 +46,7 @@ def command(
     password_file: str | None,
     harden: bool,
     no_fill: bool,
+    dry_run: bool,
     form: str,
     key_file: str | None,
 ) -> None:
@@ -56,22 +60,22 @@ def command(
     if source.partition(":")[0] in ("mysql", "mariadb"):
         from dbmask.proxy.mariadb import install_mariadb
 
-        if harden:
-            raise UsageError("--harden is for PostgreSQL: in MariaDB nothing is everyone's")
+        if harden or dry_run:
+            raise UsageError(f"--{'harden' if harden else 'dry-run'} is for PostgreSQL alone")
         done = install_mariadb(loaded, source, role, keys=keys, password=password)
     else:
         from dbmask.proxy.install import install
         from dbmask.proxy.side_refresh import refresh_side_tables
 
-        done = install(loaded, source, role, keys=keys, password=password, harden=harden)
-        if done.sides and not no_fill:
+        done = install(loaded, source, role, keys=keys, password=password, harden=harden, dry_run=dry_run)
+        if done.sides and not (no_fill or dry_run):
             refresh_side_tables(loaded, source, role, keys=keys)
     for warning in done.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if form == "json":
         click.echo(json.dumps(_facts(done), indent=2))
     else:
-        _say(done, no_fill)
+        _say(done, no_fill, dry_run)
 
 
 def _password(path: str) -> str:
@@ -99,7 +103,9 @@ def _facts(done: Installed) -> dict[str, object]:
     }
 
 
-def _say(done: Installed, no_fill: bool) -> None:
+def _say(done: Installed, no_fill: bool, dry_run: bool) -> None:
+    if dry_run:
+        click.echo("Nothing was changed. An install would make:")
     click.echo(f"{len(done.views)} masked views for role {done.role}{' (made)' if done.made_role else ''}.")
     if done.sides and no_fill:
         click.echo(f"{len(done.sides)} side tables are to be filled: dbmask materialize.")

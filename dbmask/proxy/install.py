@@ -67,18 +67,25 @@ def install(
     keys: KeyRing | None = None,
     password: str | None = None,
     harden: bool = False,
+    dry_run: bool = False,
 ) -> Installed:
     """Install the masked views of a policy for ``role`` in a PostgreSQL database, or renew what is there.
 
-    ``password`` is given to the role where it is said; ``harden`` closes the gaps that PUBLIC's rights leave. Raises
-    PlanError, UsageError (among them RoleError: the role may do more than a masked role may) and ConnectorError;
-    nothing is changed then.
+    ``password`` is given to the role where it is said; ``harden`` closes the gaps that PUBLIC's rights leave; with
+    ``dry_run`` everything is made and rolled back, so that what would stand against it shows. Raises PlanError,
+    UsageError (among them RoleError: the role may do more than a masked role may), CheckFailed (it could still, in spite
+    of ``harden``) and ConnectorError; nothing is changed then.
     """
+    if not 0 < len(role.encode()) <= 63:
+        raise UsageError("a role's name is 1 to 63 bytes long")
     ring = policy.keyring() if keys is None else keys
     plan = view_plan(policy, source, ring)
     sides = side_tables(policy, plan, role, ring)
     with administer(source) as connection:
-        return _Installer(connection, policy, plan, role, ring, sides).run(password, harden)
+        done = _Installer(connection, policy, plan, role, ring, sides).run(password, harden)
+        if dry_run:
+            connection.rollback()
+        return done
 
 
 class _Installer:

@@ -196,10 +196,10 @@ class _Run:
         names = sorted({n for t in self.plan for u in t.units if u.exprs for e in u.exprs for n in key_names(e)})
         place = {name: at for at, name in enumerate(names)}
         s, table = self.session, _quoted(HOME, self.pads)
-        columns = [f"{part}{at}" for at in range(len(names)) for part in ("inner", "outer")]
+        columns = [f"dbmask_{part}{at}" for at in range(len(names)) for part in ("inner", "outer")]
         listed = "".join(f", {c} varbinary(64) NOT NULL" for c in columns)
         s.run(f"DROP TABLE IF EXISTS {table}")
-        s.run(f"CREATE TABLE {table} (id tinyint PRIMARY KEY{listed})")
+        s.run(f"CREATE TABLE {table} (dbmask_id tinyint PRIMARY KEY{listed})")
         if not names:
             return place
         found = self.keys.pads(names)
@@ -207,7 +207,7 @@ class _Run:
         made = ", ".join(f"{c} = UNHEX(@v{at})" for at, c in enumerate(columns))
         load = s.load(
             f"LOAD DATA LOCAL INFILE 'keys' INTO TABLE {table} CHARACTER SET binary FIELDS TERMINATED BY ',' "
-            f"LINES TERMINATED BY '\\n' ({given}) SET id = 1, {made}"
+            f"LINES TERMINATED BY '\\n' ({given}) SET dbmask_id = 1, {made}"
         )
         load.write((",".join(pad.hex() for name in names for pad in found[name]) + "\n").encode())
         if load.finish() != (1, 0):
@@ -233,7 +233,7 @@ class _Run:
             if table.mode is TableMode.SKIP:
                 continue
             select, left = table_select(table, keys, (HOME, self.pads))
-            self._create(table.name.name, select)
+            self._create(table.name.name, select, barrier=table.filter is not None)
             if left:
                 what = f"shows placeholders for {', '.join(left)}, whose masks run in Python"
                 self.warnings.append(Problem(str(table.name), what))
@@ -254,10 +254,13 @@ class _Run:
             s.run(f"DROP VIEW IF EXISTS {_quoted(self.views, name)}")
         return done
 
-    def _create(self, name: str, select: str) -> None:
+    def _create(self, name: str, select: str, barrier: bool = False) -> None:
+        """Make a view. One that filters rows is computed before a query's own conditions see it, and shows nothing of the rest."""
         account = _account(OWNER, "localhost")
-        view = _quoted(self.views, name)
-        self.session.run(f"CREATE OR REPLACE DEFINER = {account} SQL SECURITY DEFINER VIEW {view} AS {select}")
+        head = "CREATE OR REPLACE ALGORITHM = TEMPTABLE" if barrier else "CREATE OR REPLACE"
+        self.session.run(
+            f"{head} DEFINER = {account} SQL SECURITY DEFINER VIEW {_quoted(self.views, name)} AS {select}"
+        )
 
 
 def _pattern(name: str) -> str:

@@ -36,10 +36,10 @@ def table_select(table: TablePlan, keys: Mapping[str, int], pads: tuple[str, str
     elif table.filter:
         query = query.where(_parsed(table.filter))
     if key_names(query):
-        one = exp.EQ(this=exp.column("id", table=_PADS), expression=exp.Literal.number(1))
+        one = exp.EQ(this=exp.column("dbmask_id", table=_PADS), expression=exp.Literal.number(1))
         query = query.join(_relation(*pads, _PADS), on=one)
     resolved = resolve_keys(
-        query, lambda name, part: exp.column(f"{'inner' if part == INNER else 'outer'}{keys[name]}", table=_PADS)
+        query, lambda name, part: exp.column(f"dbmask_{'inner' if part == INNER else 'outer'}{keys[name]}", table=_PADS)
     )
     text = resolved.sql("mysql")
     if not outer:

@@ -161,6 +161,14 @@ def test_a_failed_install_changes_nothing(postgres: Postgres, url: str, monkeypa
     assert (dump(postgres, url), roles(postgres)) == (before, before_roles)
 
 
+def test_a_dry_run_changes_nothing(postgres: Postgres, url: str) -> None:
+    before, before_roles = dump(postgres, url), roles(postgres)
+    done = setup(url, harden=True, dry_run=True)
+    assert done.gaps == ()
+    assert len(done.views) > 10
+    assert (dump(postgres, url), roles(postgres)) == (before, before_roles)
+
+
 def test_hardening_closes_every_gap_and_keeps_what_others_could(postgres: Postgres, url: str) -> None:
     with connect(postgres, url) as c:
         c.execute(f"CREATE ROLE {APP} LOGIN; CREATE EXTENSION dblink; GRANT SELECT (kept) ON person TO PUBLIC")
@@ -406,6 +414,8 @@ def test_a_source_can_be_cloned_with_all_this_in_it(postgres: Postgres, url: str
 
 
 def test_wrong_use(postgres: Postgres, url: str) -> None:
+    with pytest.raises(UsageError, match="63 bytes"):
+        setup(url, "é" * 32)
     with pytest.raises(UsageError, match="nothing is installed"):
         uninstall(url, ROLE)
     with pytest.raises(PlanError, match="shuffle cannot run in a view plan"):
@@ -437,6 +447,9 @@ def test_the_command(postgres: Postgres, url: str, tmp_path: Path, capsys: pytes
     secret.write_text("from a file\n", "utf-8")
     key.write_text("a master key of the tests", "utf-8")
     given = [str(written), "--source", url, "--role", ROLE]
+    assert command(["install", *given, "--key-file", str(key), "--dry-run"]) == 0
+    assert "Nothing was changed" in capsys.readouterr().out
+    assert command(["uninstall", *given]) == 2
     assert command(["install", *given, "--key-file", str(key), "--password-file", str(secret)]) == 0
     said = capsys.readouterr()
     assert "REVOKE EXECUTE ON ROUTINE public.shown(pg_catalog.int4) FROM PUBLIC" in said.out

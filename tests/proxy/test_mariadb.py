@@ -220,3 +220,22 @@ def test_the_commands(
     assert command(["uninstall", *given]) == 0
     with pytest.raises(PlanError):
         install_mariadb(policy(POLICY.replace("hidden: skip", "hidden: {columns: {}}")), url, ROLE, keys=example_keys())
+
+
+def test_warnings_say_masked_values_alone(mariadb: MariaDB, url: str) -> None:
+    text = POLICY.replace("  person:\n", "  person:\n    where: id < 100\n")
+    install_mariadb(policy(text), url, ROLE, keys=example_keys(), password=WORD)
+    with as_role(mariadb, url) as c:
+        assert rows(c, "SELECT count(*) FROM person") == [(99,)]
+        for query in (
+            "SELECT * FROM person",
+            "SELECT id FROM person WHERE CAST(name AS int) = 1 OR CAST(email AS date) > '2020-01-01' OR born = 'x'",
+            "SELECT CAST(note AS int), CAST(initial AS int) FROM person ORDER BY name + 1",
+        ):
+            rows(c, query)
+            said = repr(rows(c, "SHOW WARNINGS"))
+            assert "ecret" not in said
+        definition = "SELECT algorithm FROM information_schema.views WHERE table_name = %r"
+    with mariadb.connect() as c:
+        assert rows(c, definition % "person") == [("TEMPTABLE",)]
+        assert rows(c, definition % "visit") == [("UNDEFINED",)]
