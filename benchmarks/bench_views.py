@@ -1,4 +1,4 @@
-"""Queries through installed masked views against the same queries on the tables themselves: what masking costs, and that indexes are used."""
+"""Queries through installed masked views against the same on the tables themselves: what masking costs, that indexes are used."""
 
 from __future__ import annotations
 

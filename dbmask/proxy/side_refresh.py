@@ -106,7 +106,7 @@ def _fill(
 
 def stale_rows(side: SideTable) -> exp.Select:
     """The rows whose fingerprints are not those beside them: keys, then for each mask its fingerprint and its raw inputs."""
-    from sqlglot import exp
+    from sqlglot import exp, parse_one
 
     from dbmask_sql.dialects.base import cast, column
 
@@ -124,7 +124,9 @@ def stale_rows(side: SideTable) -> exp.Select:
         alias=exp.TableAlias(this=exp.to_identifier(SOURCE_ALIAS, quoted=True)),
         only=side.plan.table.inherited,
     )
-    return side.joined(exp.select(*named).from_(source)).where(exp.or_(*stale))
+    query = side.joined(exp.select(*named).from_(source)).where(exp.or_(*stale))
+    # Rows that the view leaves out need no masked values.
+    return query.where(parse_one(side.plan.filter, read="postgres")) if side.plan.filter else query
 
 
 def _masked_rows(side: SideTable, batch: Batch) -> Iterator[tuple[Any, ...]]:

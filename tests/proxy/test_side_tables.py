@@ -123,6 +123,26 @@ def test_placeholders_alone(database: psycopg.Connection[Any], postgres_db: str)
     assert seen(database, "SELECT DISTINCT body FROM note") == [("[masked]",)]
 
 
+def test_rows_that_the_view_leaves_out_are_not_masked(database: psycopg.Connection[Any], postgres_db: str) -> None:
+    filtered = policy(POLICY.replace("  public.note:\n", "  public.note:\n    where: id <= 20 or id is null\n"))
+    install(filtered, postgres_db, ROLE, keys=example_keys())
+    done = {r.table: r.masked for r in refresh_side_tables(filtered, postgres_db, ROLE, keys=example_keys())}
+    assert done["public.note"] == 20
+    assert seen(database, "SELECT count(*) FROM note WHERE body LIKE 'call ***%'") == [(20,)]
+
+
+def test_a_value_that_a_mask_refuses_shows_the_placeholder(database: psycopg.Connection[Any], postgres_db: str) -> None:
+    database.execute("UPDATE note SET who = '2025-01-02'")
+    database.execute("UPDATE note SET who = 'no date' WHERE id IN (3, 50)")
+    strict = policy(
+        POLICY.replace(f"      who: {TEXT}", "      who: {mask: date_shift, days: 30, on_invalid: error}\n")
+    )
+    install(strict, postgres_db, ROLE, keys=example_keys())
+    done = {r.table: r for r in refresh_side_tables(strict, postgres_db, ROLE, keys=example_keys(), batch_rows=9)}
+    assert (done["public.note"].masked, done["public.note"].refused) == (48, 2)
+    assert seen(database, "SELECT id FROM note WHERE who = '[masked]' ORDER BY id") == [(3,), (50,)]
+
+
 def test_side_tables_are_the_owners_alone(database: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         seen(database, f"SELECT * FROM dbmask.side_{ROLE}_public_note")
