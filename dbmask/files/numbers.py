@@ -17,6 +17,7 @@ class NumberText(float):
     text: str
 
     def __new__(cls, text: str) -> NumberText:
+        """From the number's text. Raises ValueError where it is none."""
         made = super().__new__(cls, text)
         made.text = text
         return made
