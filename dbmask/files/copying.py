@@ -74,14 +74,36 @@ def suits_duckdb(text: CsvText, path: str, least: int = _QUICK) -> bool:
 
 def _spaced_quotes(path: str, delimiter: str) -> bool:
     """Whether a quote is parted from its delimiter by a space, which is part of the field to CSV and not to DuckDB."""
-    needles = [f'{delimiter} "'.encode(), f'" {delimiter}'.encode(), b'\n "', b'" \n', b'" \r', b'  "', b'"  ']
+    edges = f"{delimiter}\r\n".encode()
     with open(path, "rb") as file:
-        kept = b""
-        while chunk := file.read(1 << 22):
-            kept = kept[-8:] + chunk
-            if any(needle in kept for needle in needles):
-                return True
+        kept, ended = b"\n", False
+        while not ended:
+            chunk = file.read(1 << 22)
+            ended = not chunk
+            kept = kept[-_MARGIN:] + (chunk or b"\n")
+            for needle, step in ((b' "', -1), (b'" ', 1)):
+                at = kept.find(needle)
+                while at >= 0:
+                    if _ends_at(kept, at if step < 0 else at + 1, step, edges):
+                        return True
+                    at = kept.find(needle, at + 1)
     return False
+
+
+_MARGIN = 64
+
+
+def _ends_at(data: bytes, at: int, step: int, edges: bytes) -> bool:
+    """Whether spaces from ``at`` on lead to the edge of a field (or further than is looked)."""
+    for _ in range(_MARGIN):
+        if not 0 <= at < len(data):  # seen whole with the chunk before or after
+            return False
+        if data[at] in edges:
+            return True
+        if data[at] != 32:
+            return False
+        at += step
+    return True
 
 
 def by_duckdb(duck: Duck, source: str, plan: FilePlan, keys: KeyRing, to: Destination, watch: Watch) -> int:
