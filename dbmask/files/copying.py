@@ -21,10 +21,10 @@ from dbmask.keys import KeyRing
 from dbmask.planner import Reading, pads_for, reading
 from dbmask.spi import Batch, Pads
 
-__all__ = ["Destination", "Watch", "by_batches", "by_duckdb", "suits_duckdb"]
+__all__ = ["QUICK", "Destination", "Watch", "by_batches", "by_duckdb", "suits_duckdb"]
 
 _BATCH = 10_000
-_QUICK = 1 << 20
+QUICK = 1 << 20
 """Files of fewer bytes are through in Python before DuckDB has started."""
 
 
@@ -60,9 +60,9 @@ class Watch:
         return [self._names[place] for place in self._left if place in self._met]
 
 
-def suits_duckdb(text: CsvText, path: str, least: int = _QUICK) -> bool:
+def suits_duckdb(text: CsvText, path: str) -> bool:
     """Whether DuckDB reads this CSV as Python does: a file of some size, in UTF-8, without spaces around quotes."""
-    if not os.path.isfile(path) or os.path.getsize(path) < least or len(text.header) < 2:
+    if not os.path.isfile(path) or os.path.getsize(path) < QUICK or len(text.header) < 2:
         return False
     if text.header_lines != 1 or not text.delimiter.isascii() or text.encoding.lower().replace("-", "") != "utf8":
         return False
@@ -157,7 +157,7 @@ def _look(duck: Duck, plan: FilePlan, to: Destination, watch: Watch) -> None:
     """Look at what was written until each watched column has shown another value than its default."""
     if not plan.watched:
         return
-    path = literal(str(to.path))
+    path = duck.path(to.path)
     written = plan.plan.writes
     source = f"read_parquet({path})" if to.form is Format.PARQUET else read_csv(path, written, to.style.delimiter)
     for name, default in plan.watched.items():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dbmask.errors import MaskError, UsageError
+from dbmask.files.problems import InputError
 from dbmask.spi import Batch
 
 __all__ = ["CsvSink", "CsvText", "cell"]
@@ -23,7 +24,7 @@ _LINE_ENDS = ("\r\n", "\n", "\r")
 class CsvText:
     """An open CSV text. ``header`` names its columns; ``newline`` is how its first line ends; ``header_lines`` counts its lines.
 
-    Raises UsageError for a header that cannot be used, or a text that is empty.
+    Raises InputError for a header that cannot be used or a text that is empty, UsageError for a delimiter or an encoding that is none.
     """
 
     name: str
@@ -50,12 +51,12 @@ class CsvText:
         self._reader = csv.reader(self._noting(self._text), delimiter=self.delimiter, strict=True)
         found = self._next()
         if found is None:
-            raise UsageError(f"{self.name} is empty: its first line must name the columns")
+            raise InputError(f"{self.name} is empty: its first line must name the columns")
         self.header = found
         self.header_lines = self._reader.line_num
         twice = next((n for i, n in enumerate(found) if n in found[:i]), None)
         if twice is not None:
-            raise UsageError(f"{self.name}:{self.header_lines}: the header names {twice!r} twice")
+            raise InputError(f"{self.name}:{self.header_lines}: the header names {twice!r} twice")
 
     def _noting(self, text: io.TextIOWrapper) -> Iterator[str]:
         first = next(text, None)
@@ -72,14 +73,14 @@ class CsvText:
             except StopIteration:
                 return None
             except csv.Error as error:
-                raise UsageError(f"{self.name}:{self._reader.line_num}: is not CSV: {error}") from None
+                raise InputError(f"{self.name}:{self._reader.line_num}: is not CSV: {error}") from None
             except UnicodeError:
-                raise UsageError(f"{self.name}:{self._reader.line_num + 1}: is not {self.encoding}") from None
+                raise InputError(f"{self.name}:{self._reader.line_num + 1}: is not {self.encoding}") from None
             if row:
                 return row
 
     def batches(self, rows: int, limit: int | None = None) -> Iterator[Batch]:
-        """Columns in the order of the header. A short row's missing cells are None. Raises MaskError for surplus cells."""
+        """Columns in the order of the header. A short row's missing cells are None. Raises InputError for surplus cells."""
         width = len(self.header)
         done = 0
         while limit is None or done < limit:
@@ -99,7 +100,7 @@ class CsvText:
                 yield [*row, *[None] * (width - len(row))]
             else:
                 where = f"{self.name}:{self._reader.line_num}"
-                raise MaskError(f"{where}: has {len(row)} fields, and the header has {width}")
+                raise InputError(f"{where}: has {len(row)} fields, and the header has {width}")
 
 
 class CsvSink:
@@ -109,19 +110,37 @@ class CsvSink:
         self, path: Path, columns: Sequence[str], delimiter: str = ",", encoding: str = "utf-8", newline: str = "\n"
     ) -> None:
         self._file = path.open("w", encoding=encoding, newline="")
-        self._writer = csv.writer(self._file, delimiter=delimiter, lineterminator=newline)
-        self._writer.writerow(columns)
+        self._newline = newline
+        # The module quotes only those line breaks that it ends lines with: it is given both, and the ends are changed.
+        self._lines = _Lines()
+        self._writer = csv.writer(self._lines, delimiter=delimiter, lineterminator="\r\n")
+        self.write([[name] for name in columns])
 
     def write(self, batch: Batch) -> None:
         """Append a batch. Raises MaskError where the encoding has no such character."""
         try:
             self._writer.writerows(zip(*(_cells(column) for column in batch), strict=True))
+            self._file.write(self._newline.join(self._lines.taken()))
         except UnicodeEncodeError:
             raise MaskError("a masked text has characters that the encoding lacks: use --encoding utf-8") from None
 
     def close(self) -> None:
         """Write what is left."""
         self._file.close()
+
+
+class _Lines:
+    """What a csv.writer writes to: lines without their ends."""
+
+    def __init__(self) -> None:
+        self._made: list[str] = []
+        self.write = lambda line: self._made.append(line[:-2])
+
+    def taken(self) -> list[str]:
+        """The lines so far, and an empty one to end the last."""
+        made = [*self._made, ""]
+        self._made.clear()
+        return made
 
 
 def _cells(column: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from dbmask.errors import MaskError, UsageError
 from dbmask.files.numbers import NumberText
+from dbmask.files.problems import InputError
 from dbmask.spi import Batch
 
 __all__ = ["JsonSink", "JsonText", "dumps"]
@@ -88,7 +89,7 @@ def _other(value: Any) -> str:
 class JsonText:
     """Records of a JSON text (an array of objects, or one object) or of JSON Lines; ``lines`` are those of the last batch.
 
-    ``single`` says that the text was one object. Raises UsageError where a line is no JSON, MaskError where one is no object.
+    ``single`` says that the text was one object. Raises InputError where a line is no JSON or no object.
     """
 
     def __init__(self, name: str, stream: BinaryIO, by_lines: bool, encoding: str = "utf-8") -> None:
@@ -112,7 +113,7 @@ class JsonText:
         found = self._by_line() if self._by_lines else self._by_item()
         for done, (line, record) in enumerate(found, start=1):
             if not isinstance(record, dict):
-                raise MaskError(f"{self.name}:{line}: is no record: expected an object")
+                raise InputError(f"{self.name}:{line}: is no record: expected an object")
             batch.append(record)
             self.lines.append(line)
             if len(batch) == rows or done == limit:
@@ -123,17 +124,17 @@ class JsonText:
         if batch:
             yield batch
 
-    def _broken(self, line: int, error: Exception) -> UsageError:
+    def _broken(self, line: int, error: Exception) -> InputError:
         if isinstance(error, _Twice):
-            return UsageError(f"{self.name}:{line}: an object has the same key twice")
+            return InputError(f"{self.name}:{line}: an object has the same key twice")
         if isinstance(error, UnicodeError):
-            return UsageError(f"{self.name}:{line}: is not {self._encoding.removesuffix('-sig')}")
+            return InputError(f"{self.name}:{line}: is not {self._encoding.removesuffix('-sig')}")
         if isinstance(error, RecursionError):
-            return UsageError(f"{self.name}:{line}: is nested too deeply")
+            return InputError(f"{self.name}:{line}: is nested too deeply")
         what = (
             error.msg if isinstance(error, json.JSONDecodeError) else "it is cut off or holds what JSON does not know"
         )
-        return UsageError(f"{self.name}:{line}: is not JSON: {what}")
+        return InputError(f"{self.name}:{line}: is not JSON: {what}")
 
     def _by_line(self) -> Iterator[tuple[int, Any]]:
         reader = codecs.getreader(self._encoding)(self._stream)
@@ -160,14 +161,14 @@ class JsonText:
         try:
             first = feed.peek()
             if first == "":
-                raise UsageError(f"{self.name} is empty: expected an array of objects, or one object")
+                raise InputError(f"{self.name} is empty: expected an array of objects, or one object")
             if first != "[":
                 self.single = True
                 yield feed.line, feed.value()
             else:
                 yield from self._items(feed)
             if feed.peek() != "":
-                raise UsageError(f"{self.name}:{feed.line}: is not JSON: text follows its end (JSON Lines? say jsonl)")
+                raise InputError(f"{self.name}:{feed.line}: is not JSON: text follows its end (JSON Lines? say jsonl)")
         except (ValueError, RecursionError) as error:
             raise self._broken(feed.line, error) from None
 

@@ -16,6 +16,7 @@ from dbmask.files.duck import Duck, QueryFailed, check_parquet, read_csv
 from dbmask.files.formats import Format, format_of
 from dbmask.files.job import FileJob, FileResult
 from dbmask.files.output import appearing
+from dbmask.files.problems import InputError
 from dbmask.files.rules import Rule
 from dbmask.files.sinks import Style
 from dbmask.files.streams import mask_records
@@ -29,8 +30,8 @@ __all__ = ["FileJob", "FileResult", "mask_file"]
 def mask_file(job: FileJob, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> FileResult:
     """Mask a file. The output appears complete or not at all; it may be the input.
 
-    Raises UsageError (and PolicyError, PlanError) where the input, the rules or the policy are wrong, MaskError where
-    a value cannot be masked, each with file and line and never a value.
+    Raises UsageError (and PolicyError, PlanError) where rules, policy or options are wrong, InputError where the input
+    cannot be read as what it should be, MaskError where a value cannot be masked: with file and line, never a value.
     """
     said = None if job.source_format is None else format_of(None, job.source_format, None, "input")
     of_target = format_of(job.target, job.target_format, said or Format.CSV, "output")
@@ -108,7 +109,7 @@ def _parquet(job: FileJob, target: Format, output: Path) -> FileResult:
         try:
             found = duck.columns(f"SELECT * FROM {table}")  # noqa: S608 - a literal
         except QueryFailed as error:
-            raise UsageError(f"{job.source}: {error}") from None
+            raise InputError(f"{job.source}: {error}") from None
         if not isinstance(job.what, Policy) and _needs_records(job.what, found, target):
             return mask_records(job, Format.PARQUET, target, None, output, duck)
         plan = plan_for(job, [Column(name, column_type(sql)) for name, sql in found])
