@@ -24,7 +24,9 @@ __all__ = [
     "ChunkEntry",
     "ChunkedTarget",
     "Connector",
+    "KeepsPrevious",
     "Pads",
+    "Previous",
     "Progress",
     "Reader",
     "Shared",
@@ -262,10 +264,9 @@ class Span:
 
 @dataclass
 class ChunkEntry:
-    """A ledger entry within the database being built, committed with its rows.
+    """A ledger entry, committed with its rows. Rows of one ``group`` (the transaction that wrote them) are discarded together.
 
-    ``group`` names the transaction that wrote the rows: rows of one group are discarded together. ``done`` says that the
-    chunk was there already; ``found`` is the caller's own text.
+    ``done`` says that the chunk was there already; ``found`` is the caller's own text.
     """
 
     rows: int = 0
@@ -299,19 +300,41 @@ class SharedSource(Protocol):
         ...
 
     def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
-        """For each span and the number of rows it had in the snapshot ``since``: whether its rows are still those, unchanged.
+        """For each span and the rows it had in the snapshot ``since``: whether these are unchanged; False if that is not certain."""
+        ...
 
-        False where that cannot be shown.
+
+@dataclass(frozen=True)
+class Previous:
+    """A replica that was replaced and is kept: where it is now, and when that was (ISO 8601, UTC)."""
+
+    name: str
+    replaced: str
+
+
+@runtime_checkable
+class KeepsPrevious(Protocol):
+    """A target that can keep what it replaces. A target that cannot has none of this, and is a target all the same."""
+
+    def keep_previous(self, count: int) -> None:
+        """Said before :meth:`Target.publish`: how many replaced replicas stay; older ones go after it succeeded. 0 unless said."""
+        ...
+
+    def previous(self) -> Sequence[Previous]:
+        """What is kept, the latest first. Raises ConnectorError."""
+        ...
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept replica in its place again; what served till now is kept in its stead.
+
+        Raises UsageError where it is not dbmask's to exchange, ConnectorError with all as it was.
         """
         ...
 
 
 @runtime_checkable
 class ChunkedTarget(Protocol):
-    """A target whose rows are committed chunk by chunk, each with its ledger entry. Optional: others are built in one piece.
-
-    The ledger stands in the building area and does not arrive with the replica.
-    """
+    """A target whose rows are committed chunk by chunk, with a ledger that does not arrive with the replica. Optional."""
 
     def building(self) -> str:
         """What :meth:`join` and :meth:`adopt` know the building area by."""
@@ -343,9 +366,9 @@ class ChunkedTarget(Protocol):
     def renew(
         self, structure: Structure, kept: Mapping[TableName, Sequence[str]], noted: Callable[[], None]
     ) -> tuple[str, ...]:
-        """Build anew from the rows of what was adopted: fresh tables, as :meth:`Target.create`, and the kept chunks' rows.
+        """Build anew what was adopted after `finish` had begun: as :meth:`Target.create`, with the kept chunks' rows.
 
-        For what was adopted after `finish` had begun. ``noted`` is called before the adopted area goes.
+        ``noted`` is called before the adopted area goes.
         """
         ...
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-__all__ = ["create", "discard", "drop", "entries", "exists", "moved", "written"]
+__all__ = ["complete", "create", "discard", "drop", "entries", "exists", "moved", "written"]
 
 _SCHEMA = "dbmask_ledger"
 _TABLE = f"{_SCHEMA}.chunk"
@@ -34,6 +34,12 @@ def exists(connection: psycopg.Connection[Any]) -> bool:
     """Whether there is one."""
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (_TABLE,)).fetchone()
     return bool(row and row[0])
+
+
+def complete(connection: psycopg.Connection[Any]) -> None:
+    """Wait until all that was committed is on the disk: what a run notes as done is there after a crash of the server."""
+    connection.execute("SET synchronous_commit = on")
+    connection.execute(f"COMMENT ON SCHEMA {_SCHEMA} IS 'complete'")
 
 
 def drop(connection: psycopg.Connection[Any]) -> None:

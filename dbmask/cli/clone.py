@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ __all__ = ["command"]
 @click.option("--target", required=True, metavar="URL", help="Where the replica appears when it is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
 @click.option(
-    "--certificate", metavar="FILE", type=click.Path(dir_okay=False), help="Write the run's certificate (JSON)."
+    "--certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
+)
+@sign_option
+@click.option(
+    "--keep-previous",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="How many replaced replicas stay for `dbmask rollback`; the policy's `keep_previous:` unless given, else 1.",
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
@@ -54,6 +65,8 @@ def command(
     target: str,
     overwrite: bool,
     certificate: str | None,
+    sign_with: str | None,
+    keep_previous: int | None,
     jobs: int,
     max_rate: float | None,
     chunk_size: float,
@@ -77,6 +90,8 @@ def command(
         target,
         overwrite=overwrite,
         certificate=certificate,
+        sign_with=sign_with,
+        keep_previous=keep_previous,
         keys=keys,
         show=show,
         state=state or default_url(),

@@ -133,7 +133,7 @@ def run_clone(place: Place, target: str | None = None, **options: Any) -> CloneR
         options.pop("source_url", None) or place.url(place.source),
         options.pop("to", None) or place.url(target or place.target),
     )
-    return clone(policy, *urls, options=moving, **{"keys": example_keys(), **options})
+    return clone(policy, *urls, options=moving, **{"keys": example_keys(), "keep_previous": 0, **options})
 
 
 def start_clone(place: Place, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -150,7 +150,18 @@ def start_clone(place: Place, *more: str, environment: dict[str, str] | None = N
         **(environment or {}),
     }
     argv = [sys.executable, "-m", "dbmask", "clone", str(policy), "--source", place.url(place.source)]
-    argv += ["--target", place.url(place.target), "--state", place.state, "--chunk-size", "0.016", "--format", "json"]
+    argv += [
+        "--target",
+        place.url(place.target),
+        "--state",
+        place.state,
+        "--chunk-size",
+        "0.016",
+        "--format",
+        "json",
+        "--keep-previous",
+        "0",
+    ]
     return subprocess.Popen([*argv, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 

@@ -100,7 +100,9 @@ def test_dropped_connections(place: Place, side: str, jobs: int) -> None:
             url = url.replace(f":{place.postgres.port}/", f":{proxy.port}/")
             options: dict[str, Any] = {"to": url} if side == "target" else {"source_url": url}
             show = Arming(proxy, limit)
-            fails(place, "connection was lost|cannot connect|held by nobody", moving={"jobs": jobs}, show=show, **options)
+            fails(
+                place, "connection was lost|cannot connect|held by nobody", moving={"jobs": jobs}, show=show, **options
+            )
             assert proxy.dropped
             resumed(place, reused=_written(place), **options)
 

@@ -14,6 +14,7 @@ from dbmask.errors import UsageError
 from dbmask.masks.build import example_keys
 from dbmask.planner import plan
 from dbmask.policy import Policy
+from dbmask.registry import connector_for
 from dbmask.schema import TableKind
 from dbmask.spi import Capabilities
 from tests.fix_postgres import Postgres
@@ -40,6 +41,12 @@ def test_a_target_that_a_clone_could_not_write_to(url: str, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="overwrite"):
         plan(POLICY, url, target=f"sqlite:///{other}", keys=example_keys())
     assert plan(POLICY, url, target=f"sqlite:///{other}", overwrite=True, keys=example_keys()).problems == ()
+
+
+def test_only_a_clone_needs_a_structure(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(connector_for(url).source(url)) as source:
+        monkeypatch.setattr(type(source), "structure", None)
+    assert plan(POLICY, url, profile="view", keys=example_keys()).problems == ()
 
 
 def test_the_plan_command_looks_at_the_target(
