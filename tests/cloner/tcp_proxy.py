@@ -1,8 +1,13 @@
-"""A TCP proxy that drops all of its connections, once: when so many bytes have passed after it was armed."""
+"""A TCP proxy that drops all of its connections, once: when so many bytes have passed after it was armed.
+
+A process of its own: libpq waits for some answers without letting other threads of its process run.
+"""
 
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -10,6 +15,30 @@ __all__ = ["Proxy"]
 
 
 class Proxy:
+    """The process: ``port`` is where it listens."""
+
+    def __init__(self, port: int) -> None:
+        argv = [sys.executable, __file__, str(port)]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def arm(self, limit: int) -> None:
+        """Drop everything so many bytes from now."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{limit}\n")
+            self._process.stdin.flush()
+
+
+class _Server:
     """Listens on a port of its own; a thread for each direction of each connection, so that none waits for another."""
 
     def __init__(self, port: int) -> None:
@@ -20,18 +49,7 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join()
-        self._drop()
+        threading.Thread(target=self._serve, daemon=True).start()
 
     def arm(self, limit: int) -> None:
         """Drop everything so many bytes from now."""
@@ -69,3 +87,14 @@ class Proxy:
                 other.sendall(data)
         with suppress(OSError):
             other.shutdown(socket.SHUT_WR)
+
+
+def _main() -> None:
+    server = _Server(int(sys.argv[1]))
+    print(server.port, flush=True)
+    for line in sys.stdin:
+        server.arm(int(line))
+
+
+if __name__ == "__main__":
+    _main()

@@ -103,7 +103,6 @@ def test_dropped_connections(place: Place, side: str, jobs: int) -> None:
             fails(
                 place, "connection was lost|cannot connect|held by nobody", moving={"jobs": jobs}, show=show, **options
             )
-            assert proxy.dropped
             resumed(place, reused=_written(place), **options)
 
 
@@ -248,7 +247,8 @@ if os.geteuid() == 0:  # a file system of its own takes root
             with place.postgres.connect() as connection:
                 connection.execute(f"CREATE TABLESPACE small LOCATION '{inside}'".encode())
             place.sql(
-                "INSERT INTO item (person, label, amount) SELECT 1, repeat('long', 500), i FROM generate_series(1, 6000) AS i"
+                "INSERT INTO loose SELECT repeat('', 0) || (SELECT string_agg(md5(i * j + random() || ''), '') "
+                "FROM generate_series(1, 50) AS j), 'who' FROM generate_series(1, 8000) AS i"
             )
             (small / "ballast").write_bytes(bytes(14 * 2**20))
             url = place.url(place.target) + "?options=-c%20default_tablespace%3Dsmall"
