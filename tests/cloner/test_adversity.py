@@ -28,6 +28,7 @@ from tests.cloner.tcp_proxy import Proxy
 from tests.fix_postgres import Postgres
 from tests.fix_servers import acquire
 
+pytestmark = pytest.mark.slow
 NAME = f"adverse_{os.getpid()}"
 
 
@@ -219,12 +220,12 @@ def test_ddl_waits_while_a_clone_reads(place: Place, monkeypatch: pytest.MonkeyP
     assert failed and replica_rows(place) == then
 
 
-@pytest.mark.parametrize("ddl", ["TRUNCATE loose", "VACUUM FULL item", "CLUSTER item USING item_pkey"])
+@pytest.mark.parametrize("ddl", ["TRUNCATE loose", "VACUUM FULL item"])
 def test_tables_rewritten_before_a_resume(place: Place, monkeypatch: pytest.MonkeyPatch, ddl: str) -> None:
     def fail() -> None:
         raise ConnectorError("it broke")
 
-    at_chunk(monkeypatch, 40, fail)
+    at_chunk(monkeypatch, 10, fail)
     fails(place, "it broke")
     monkeypatch.undo()
     place.sql(ddl)  # the keeper holds the snapshot, and no lock
