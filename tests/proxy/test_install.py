@@ -163,12 +163,17 @@ def test_a_role_that_may_do_more_is_refused(postgres: Postgres, url: str, openin
 def test_a_role_that_was_there_stays_as_it_was(postgres: Postgres, url: str) -> None:
     with connect(postgres, url) as c:
         c.execute(f'CREATE ROLE "{ROLE}" LOGIN; GRANT SELECT ON visit TO "{ROLE}"')
+        database = url.rpartition("/")[2]
+        c.execute(f"""ALTER ROLE "{ROLE}" IN DATABASE {database} SET search_path = "odd one", 'public'""".encode())
+        settings = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = %s::regrole"
+        before_path = c.execute(settings, (f'"{ROLE}"',)).fetchall()
         before, before_roles = dump(postgres, url), roles(postgres)
         assert "select public.visit" in {g.name for g in setup(url).gaps}
         assert setup(url, harden=True).gaps == ()
         assert c.execute("SELECT rolinherit FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() == (False,)
         uninstall(url, ROLE)
         assert (dump(postgres, url), roles(postgres)) == (before, before_roles)
+        assert c.execute(settings, (f'"{ROLE}"',)).fetchall() == before_path
 
 
 def test_wrong_use(postgres: Postgres, url: str) -> None:
