@@ -44,6 +44,15 @@ def test_uninstall_leaves_no_trace(postgres: Postgres, url: str, harden: bool) -
     assert roles(postgres) == before_roles
 
 
+def test_the_role_tries_every_relation(postgres: Postgres, url: str) -> None:
+    setup(url, harden=True)
+    with as_role(postgres, url) as c:
+        assert readable_beyond_views(c, ROLE) == []
+        with connect(postgres, url) as admin:
+            admin.execute("GRANT SELECT (id) ON visit TO PUBLIC; GRANT SELECT ON dbmask.side TO PUBLIC")
+        assert readable_beyond_views(c, ROLE) == ["dbmask.side", "public.visit"]
+
+
 def test_a_failed_install_changes_nothing(postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, before_roles = dump(postgres, url), roles(postgres)
 
