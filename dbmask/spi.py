@@ -22,7 +22,9 @@ __all__ = [
     "Batch",
     "Capabilities",
     "Connector",
+    "KeepsPrevious",
     "Pads",
+    "Previous",
     "Progress",
     "Reader",
     "Sink",
@@ -219,6 +221,34 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Give connections back; a second call does nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A replica that was replaced and is kept: where it is now, and when that was (ISO 8601, UTC)."""
+
+    name: str
+    replaced: str
+
+
+@runtime_checkable
+class KeepsPrevious(Protocol):
+    """A target that can keep what it replaces. A target that cannot has none of this, and is a target all the same."""
+
+    def keep_previous(self, count: int) -> None:
+        """Said before :meth:`Target.publish`: how many replaced replicas stay; older ones go after it succeeded. 0 unless said."""
+        ...
+
+    def previous(self) -> Sequence[Previous]:
+        """What is kept, the latest first. Raises ConnectorError."""
+        ...
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept replica in its place again; what served till now is kept in its stead.
+
+        Raises UsageError where it is not dbmask's to exchange, ConnectorError with all as it was.
+        """
         ...
 
 

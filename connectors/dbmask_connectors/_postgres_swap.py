@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKER",
     "building_name",
+    "carry_over",
     "check_rights",
     "clear_leftovers",
     "create_database",
@@ -28,7 +29,9 @@ __all__ = [
     "is_empty",
     "is_ours",
     "number_of",
+    "open_for_logins",
     "publish",
+    "rename",
 ]
 
 MARKER = "made by dbmask"
@@ -142,8 +145,11 @@ def drop(admin: psycopg.Connection[Any], name: str) -> None:
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + force)
 
 
-def publish(admin: psycopg.Connection[Any], built: str, target: str) -> None:
-    """Put ``built`` in the place of ``target``. Both renames are one transaction; the old database is dropped after it."""
+def publish(admin: psycopg.Connection[Any], built: str, target: str, kept: str = "") -> None:
+    """Put ``built`` in the place of ``target``. Both renames are one transaction.
+
+    The old database stays, closed, under the name ``kept``; without one it is dropped after the transaction.
+    """
     from psycopg import Error, sql
 
     there = bool(number_of(admin, target))
@@ -152,28 +158,33 @@ def publish(admin: psycopg.Connection[Any], built: str, target: str) -> None:
         admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(built), sql.Identifier(target)))
         return
     with translated(f"the settings and grants of database {target}"):
-        _carry_over(admin, target, built)
-    old = building_name(target, _OLD)
-    _rename(admin, built, target, old)
+        carry_over(admin, target, built)
+    old = kept or building_name(target, _OLD)
+    rename(admin, built, target, old)
+    if kept:
+        return
     try:
         drop(admin, old)
     except Error:
         return  # the replica is in place; the next run clears what is left
 
 
-def _rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
-    """Close the target for logins, end its sessions and rename; where that fails it is opened again."""
+def rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
+    """Move ``target`` to ``old``, where it stays closed, and ``built`` to ``target``, which is open.
+
+    Close the target for logins, end its sessions and rename; where that fails it is opened again."""
     from psycopg import errors, sql
 
-    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    _open_for_logins(admin, target, False)
+    renaming = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    open_for_logins(admin, target, False)
     try:
         for attempt in range(_ATTEMPTS):
             _end_sessions(admin, target)
             try:
                 with admin.transaction():
-                    admin.execute(rename.format(sql.Identifier(target), sql.Identifier(old)))
-                    admin.execute(rename.format(sql.Identifier(built), sql.Identifier(target)))
+                    admin.execute(renaming.format(sql.Identifier(target), sql.Identifier(old)))
+                    admin.execute(renaming.format(sql.Identifier(built), sql.Identifier(target)))
+                    open_for_logins(admin, target, True)
                 return
             except errors.ObjectInUse:
                 if attempt == _ATTEMPTS - 1:
@@ -184,11 +195,12 @@ def _rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -
                 time.sleep(0.5)
     except BaseException:
         if number_of(admin, built):
-            _open_for_logins(admin, target, True)
+            open_for_logins(admin, target, True)
         raise
 
 
-def _open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
+def open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
+    """Whether anybody may connect to a database."""
     from psycopg import sql
 
     allow = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
@@ -210,7 +222,7 @@ def _end_sessions(admin: psycopg.Connection[Any], name: str) -> None:
             continue
 
 
-def _carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
+def carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
     """The old database's settings, grants, limit of connections and owner, put on the new one."""
     from psycopg import sql
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors import _postgres_previous as previous
 from dbmask_connectors import _postgres_swap as swap
 from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
@@ -37,6 +38,7 @@ class PostgresTarget:
         self._name = ""
         self._overwrite = False
         self._seen = 0
+        self._keep = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -154,8 +156,25 @@ class PostgresTarget:
                 raise ConnectorError(
                     f"{self.address} has appeared since it was checked, and is not dbmask's to replace"
                 )
-            swap.publish(self.admin, self._name, database)
-        self._name = ""
+            kept = previous.kept_name(self.admin, database) if self._keep else ""
+            swap.publish(self.admin, self._name, database, kept)
+            self._name = ""
+            previous.prune(self.admin, database, self._keep)
+
+    def keep_previous(self, count: int) -> None:
+        """How many replaced databases stay, closed, beside the target."""
+        self._keep = count
+
+    def previous(self) -> Sequence[Previous]:
+        """The databases that were replaced here and are kept, the latest first. Raises ConnectorError."""
+        with translated(str(self.address)):
+            return previous.previous(self.admin, self.address.database)
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept database back; its settings and grants are the target's. Raises UsageError and ConnectorError."""
+        with translated(str(self.address)):
+            swap.check_rights(self.admin, str(self.address))
+            previous.roll_back(self.admin, self.address.database, name)
 
     def abort(self) -> None:
         """Drop what was built."""

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
 
 __all__ = ["command"]
@@ -18,7 +19,17 @@ __all__ = ["command"]
 @click.option("--target", required=True, metavar="URL", help="Where the replica appears when it is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
 @click.option(
-    "--certificate", metavar="FILE", type=click.Path(dir_okay=False), help="Write the run's certificate (JSON)."
+    "--certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
+)
+@sign_option
+@click.option(
+    "--keep-previous",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="How many replaced replicas stay for `dbmask rollback`; the policy's `keep_previous:` unless given, else 1.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -29,6 +40,8 @@ def command(
     target: str,
     overwrite: bool,
     certificate: str | None,
+    sign_with: str | None,
+    keep_previous: int | None,
     form: str,
     quiet: bool,
     key_file: str | None,
@@ -39,7 +52,17 @@ def command(
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = clone(loaded, source, target, overwrite=overwrite, certificate=certificate, keys=keys, show=show)
+    done = clone(
+        loaded,
+        source,
+        target,
+        overwrite=overwrite,
+        certificate=certificate,
+        sign_with=sign_with,
+        keep_previous=keep_previous,
+        keys=keys,
+        show=show,
+    )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if form == "json":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dbmask.cloner.compare import verify_replica
+from dbmask.cloner.previous import previous_replicas, rollback
 from dbmask.cloner.run import CloneResult, clone
 
-__all__ = ["CloneResult", "clone"]
+__all__ = ["CloneResult", "clone", "previous_replicas", "rollback", "verify_replica"]

@@ -11,16 +11,20 @@ from typing import Any
 
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.order import foreign_key_order
+from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
+from dbmask.cloner.residue import allowed_residue, search
+from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.engine import masked_batches
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, PlanError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
     Plan,
     Profile,
     Reading,
     TablePlan,
+    check_literals,
     check_target,
     pads_for,
     plan_source,
@@ -63,6 +67,7 @@ class _Run:
     checks: list[cert.Check] = field(default_factory=list)
     not_looked_at: list[str] = field(default_factory=list)
     found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
+    literals: list[str] = field(default_factory=list)
 
 
 def clone(
@@ -72,6 +77,8 @@ def clone(
     *,
     overwrite: bool = False,
     certificate: str | Path | None = None,
+    sign_with: str | Path | None = None,
+    keep_previous: int | None = None,
     keys: KeyRing | None = None,
     show: Reporter | None = None,
 ) -> CloneResult:
@@ -80,12 +87,17 @@ def clone(
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
+
+    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
+    Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
+    signer = SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         check_target(opened, made, overwrite)
+        keep_replaced(made, policy, keep_previous)
         run = _Run(policy, plan, ring, opened, made, show or Quiet())
         with run.show:
             snapshot, left_out = _build(run)
@@ -101,11 +113,13 @@ def clone(
             checks=run.checks,
             not_looked_at=run.not_looked_at,
             left_out=left_out,
+            literals=run.literals,
+            warnings=[str(w) for w in plan.warnings],
             **cert.policy_facts(policy),
         )
     path = Path(certificate) if certificate else None
     if path is not None:
-        cert.write_certificate(result, path)
+        cert.write_certificate(result, path, signer)
     return CloneResult(plan, run.rows, run.seconds, result, path)
 
 
@@ -122,6 +136,9 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     tables = {t.name: t for t in target_tables(run.plan)}
     order = [n for n in foreign_key_order(t.table for t in tables.values())]
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
+    problems, run.literals = check_literals(run.plan, structure, run.source, run.policy)
+    if problems:
+        raise PlanError(problems)
     run.target.begin()
     try:
         run.show.phase("structure")
@@ -190,6 +207,10 @@ def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
             (run.source.capabilities.dialect, run.target.capabilities.dialect),
             run.keys,
         )
+        run.checks += checks
+        run.not_looked_at += unseen
+        dialects = (run.source.capabilities.dialect, run.target.capabilities.dialect)
+        checks, unseen = search(copied, run.rows, reader, replica, dialects, allowed_residue(run.policy))
         run.checks += checks
         run.not_looked_at += unseen
     for name, broken in run.target.check_foreign_keys(structure).items():

@@ -50,7 +50,7 @@ OPENING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("opening", "name"), OPENING)
+@pytest.mark.parametrize(("opening", "name"), OPENING, ids=range(len(OPENING)))
 def test_each_right_too_many_is_a_gap_that_its_statement_closes(
     database: psycopg.Connection[Any], opening: str, name: str
 ) -> None:
