@@ -21,7 +21,7 @@ from dbmask.keys import KeyRing
 from dbmask.planner import Reading, pads_for, reading
 from dbmask.spi import Batch, Pads
 
-__all__ = ["QUICK", "Destination", "Watch", "by_batches", "by_duckdb", "suits_duckdb"]
+__all__ = ["QUICK", "Destination", "Watch", "by_batches", "by_duckdb", "is_large", "suits_duckdb"]
 
 _BATCH = 10_000
 QUICK = 1 << 20
@@ -60,9 +60,14 @@ class Watch:
         return [self._names[place] for place in self._left if place in self._met]
 
 
+def is_large(path: str) -> bool:
+    """Whether a file is large enough for DuckDB to be worth its start."""
+    return os.path.isfile(path) and os.path.getsize(path) >= QUICK
+
+
 def suits_duckdb(text: CsvText, path: str) -> bool:
-    """Whether DuckDB reads this CSV as Python does: a file of some size, in UTF-8, without spaces around quotes."""
-    if not os.path.isfile(path) or os.path.getsize(path) < QUICK or len(text.header) < 2:
+    """Whether DuckDB reads this CSV as Python does: a file in UTF-8, without spaces around quotes."""
+    if not os.path.isfile(path) or len(text.header) < 2:
         return False
     if text.header_lines != 1 or not text.delimiter.isascii() or text.encoding.lower().replace("-", "") != "utf8":
         return False
