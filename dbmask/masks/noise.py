@@ -15,7 +15,7 @@ from pydantic import Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks._gauss import Scale, analytic_sigma, classic_sigma, secure_gauss, secure_laplace, total_of
+from dbmask.masks._gauss import ENTROPY, Scale, analytic_sigma, classic_sigma, secure_gauss, secure_laplace, total_of
 from dbmask.masks._noise_sql import noise_sql
 from dbmask.masks._rows import RowBound, text_of
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
@@ -119,7 +119,7 @@ class Noise(KeyedMask):
         return self._keyed(columns, keys, finish)
 
     def _unkeyed(self, columns: Columns, finish: _Finish) -> Bound:
-        source = random.SystemRandom()
+        source = ENTROPY
         deviation, seed = self.deviation, self.seed
         draw: Callable[[float], float]
         if seed is not None:
