@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import Problem, UsageError
@@ -114,7 +115,7 @@ def _held(
     parts: list[exp.Expression] = [
         _query(table, c, i, known[c.column.type.kind], dialect) for i, c in enumerate(columns)
     ]
-    query: exp.Expression = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    query: exp.Expression = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
     for batch in reader.read(query):
         for at, value, count in zip(*batch, strict=True):
             column = columns[int(at)]
@@ -154,25 +155,38 @@ def _query(table: TablePlan, column: ColumnPlan, at: int, wanted: Mapping[str, s
     """The column's number, values with their number of rows, narrowed in the database by what says nothing of the literals themselves."""
     from sqlglot import exp
 
+    type_ = column.column.type
+    longest = type_.length or max(map(len, wanted))
+    if type_.kind is Kind.TEXT:
+        narrowed = sorted({len(w) for w in wanted if len(w) <= longest}) or [-1]
+    elif type_.kind is Kind.INTEGER:
+        narrowed = sorted({sign * (abs(int(w)) % _BUCKETS) for w in wanted for sign in (1, -1)})
+    else:
+        narrowed = []
+    # Thousands of columns differ by their names alone: what is read of them is built once.
+    made = _form(type_.kind, type_.padded, at, tuple(narrowed), dialect).copy()
+    for node in made.find_all(exp.Column):
+        node.this.set("this", column.column.name)
+    return made.from_(relation(table.table), copy=False)
+
+
+@lru_cache(maxsize=256)
+def _form(kind: Kind, padded: bool, at: int, narrowed: tuple[int, ...], dialect: str) -> exp.Select:
+    from sqlglot import exp
+
     from dbmask_sql.dialects import dialect as primitives
     from dbmask_sql.dialects.base import column as ref
     from dbmask_sql.dialects.base import integer
 
     to = primitives(dialect)
-    value = ref(column.column.name, SOURCE_ALIAS)
-    kind = column.column.type.kind
+    value = ref("c", SOURCE_ALIAS)
     # As bytes, since a column's own equality may hold different texts equal.
-    plain = to.plain(value.copy(), column.column.type.padded)
+    plain = to.plain(value.copy(), padded) if kind is Kind.TEXT else value
     seen = to.utf8(plain.copy()) if kind is Kind.TEXT else value
     shown = {"at": integer(at), "v": seen, "n": exp.Count(this=exp.Star())}
     query = exp.select(*(exp.alias_(made, name, quoted=True) for name, made in shown.items()))
-    query = query.from_(relation(table.table)).group_by(seen.copy())
-    query = query.where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
-    if kind is Kind.TEXT:
-        longest = column.column.type.length
-        lengths = sorted({len(w) for w in wanted if longest is None or len(w) <= longest})
-        query = query.where(exp.In(this=to.length(plain.copy()), expressions=[integer(n) for n in lengths or [-1]]))
-    elif kind is Kind.INTEGER:
-        classes = sorted({sign * (abs(int(w)) % _BUCKETS) for w in wanted for sign in (1, -1)})
-        query = query.where(exp.In(this=to.mod(value.copy(), _BUCKETS), expressions=[integer(n) for n in classes]))
+    query = query.group_by(seen.copy()).where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
+    if narrowed:
+        place = to.length(plain.copy()) if kind is Kind.TEXT else to.mod(value.copy(), _BUCKETS)
+        query = query.where(exp.In(this=place, expressions=[integer(n) for n in narrowed]))
     return query
