@@ -71,7 +71,7 @@ def _colliding(plan: TablePlan, unique: Unique, by_output: Mapping[str, Unit]) -
         outcomes = unit.promises(column).outcomes
         rows = plan.table.rows
         expected = ""
-        if outcomes and rows:
+        if outcomes and rows and rows > 1:
             count = expected_collisions(rows, outcomes)
             expected = (
                 f": about {count:,.0f} collisions in {rows:,} rows"

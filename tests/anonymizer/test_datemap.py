@@ -72,6 +72,7 @@ def test_days_out_of_the_range_have_no_image() -> None:
     assert made(dt.date(2008, 4, 24)) is None
 
 
+@pytest.mark.slow
 def test_images_fill_their_windows_evenly() -> None:
     """Over keys, a day's images fall into every fifth of its window about equally often (chi-squared, 4 degrees, p = 1e-6)."""
     given = parameters("1901-01-01", "2008-04-23")

@@ -12,9 +12,9 @@ from dbmask.anonymizer.name_builder import NameRow, build_names, read_names
 from dbmask.anonymizer.surnames import feminine_forms, partners
 from dbmask.errors import PolicyError
 from dbmask.masks.build import example_keys
+from tests.real import real
 
 KEY = example_keys().column("anonymizer").sub("names")
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def rows(names: str, gender: str = "m", usage: str = "first", start: int = 1_000) -> list[NameRow]:
@@ -190,9 +190,8 @@ def test_unreadable_tables(tmp_path: Path) -> None:
         read_names(tmp_path / "latin.csv")
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
 def test_registers_give_the_real_thing() -> None:
-    table = read_names(DATA / "cz_first_names.csv") + read_names(DATA / "cz_last_names.csv")
+    table = read_names(real("data/cz_first_names.csv")) + read_names(real("data/cz_last_names.csv"))
     made = build_names(table, KEY)
     d = made.dictionary
     assert len(d) > 5_000

@@ -11,6 +11,7 @@ from dbmask.anonymizer import Anonymizer, run_step
 from dbmask.anonymizer.step_xml import read_step
 from dbmask.errors import MaskError, PolicyError, UsageError
 from dbmask.keys import KeyRing, MasterKey
+from tests.real import real
 
 KEYS = KeyRing(MasterKey(bytes(range(32))))
 ENTRIES = """
@@ -36,7 +37,6 @@ XML = f"""<step className="cz.adastra.cif.tasks.experimental.anonymizer.Anonymiz
   </properties>
 </step>"""
 BARE = '<step><properties rc="rc" birthDayMin="1901-01-01" birthDayMax="2008-04-23"/></step>'
-SEED = Path(__file__).parents[3] / "shared" / "seeds" / "iway-anonymizer.txt"
 INPUT = """id,rcVaue,fName,bDate,lName,note
 1,7103192745,Jan,1971-03-19,Novák,"a ""quoted"", note"
 2,991231123,Xaver,1962-03-19,Novák,
@@ -88,9 +88,8 @@ def test_the_step_runs_as_it_is(files: Path) -> None:
     assert rows[0][1:4] == [same["rc"], "Petr", same["birthDate"]]
 
 
-@pytest.mark.skipif(not SEED.is_file(), reason="../shared/seeds is not there")
 def test_the_seeds_own_xml(files: Path) -> None:
-    text = SEED.read_text("utf-8")
+    text = real("seeds/iway-anonymizer.txt").read_text("utf-8")
     (files / "seed.xml").write_text(text[text.index("<step") : text.index("</step>") + 7], "utf-8")
     assert read_step(files / "seed.xml") == read_step(files / "step.xml")
     assert run(files, "seed.xml") == run(files)

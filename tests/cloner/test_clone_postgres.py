@@ -19,9 +19,9 @@ from dbmask.masks.base import ValueBound
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
 from tests.fix_postgres import PASSWORD, Postgres
+from tests.real import real
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "databases"
 RICH = FIXTURES / "postgres_rich.sql"
 # The workers of a run share one server: each has databases of its own.
 SOURCE, REPLICA = f"rich_source_{os.getpid()}", f"rich_replica_{os.getpid()}"
@@ -41,6 +41,9 @@ def target(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
+    kept = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask_was_')"
+    for previous in postgres.psql("postgres", kept).splitlines():
+        postgres.drop_database(previous)
     assert (
         postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')")
         == ""
@@ -195,7 +198,7 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        run(rich, target)  # made by dbmask: replaced unasked
+        run(rich, target, keep_previous=0)  # made by dbmask: replaced unasked
     finally:
         stop.set()
         watcher.join()
@@ -286,9 +289,7 @@ tables:
 
 @pytest.mark.parametrize("name", ["pagila"])
 def test_pagila_arrives_whole(postgres: Postgres, target: str, name: str) -> None:
-    dump = SHARED / f"{name}.sql.gz"
-    if not dump.exists():
-        pytest.fail(f"{dump.name} is looked for in shared/databases beside the checkout, and is not there")
+    dump = real(f"databases/{name}.sql.gz")
     postgres.create_database(name)
     postgres.psql(
         "postgres", "DO $$ BEGIN CREATE ROLE postgres SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$"

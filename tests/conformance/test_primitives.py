@@ -84,6 +84,7 @@ def test_texts_compare_by_code_points(engine: Engine) -> None:
             assert [bool(m) for m in made] == [holds(t, other) for t in texts]
 
 
+@pytest.mark.slow
 def test_letters_of_every_plane(engine: Engine) -> None:
     """Each letter alone, so that a database which learns new letters is noticed."""
     points = [c for c in range(1, 0x11000) if not 0xD800 <= c < 0xE000 and (c < 0x3000 or c > 0xA000)]

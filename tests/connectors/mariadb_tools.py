@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlglot import exp
 
 from dbmask.schema import Schema, TableName
@@ -20,6 +19,7 @@ from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_source import MySQLSource
 from dbmask_connectors._mysql_target import MySQLTarget
 from tests.fix_mariadb import MariaDB
+from tests.real import real
 
 __all__ = [
     "Copied",
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
-SHARED = Path(__file__).parents[3] / "shared" / "databases"
 _numbers = itertools.count(1)
 SETTINGS = "SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', NAMES utf8mb4"
 
@@ -61,10 +60,7 @@ def rich_database(server: MariaDB) -> Iterator[str]:
 
 def chinook(server: MariaDB, name: str) -> None:
     """Fill database ``name`` with Chinook. Says where it should be when it is not there."""
-    path = SHARED / "chinook-mysql.sql.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not there: it comes with the workplace, not with the repository")
-    text = gzip.decompress(path.read_bytes()).decode("utf-8")
+    text = gzip.decompress(real("databases/chinook-mysql.sql.gz").read_bytes()).decode("utf-8")
     lines = [
         line for line in text.splitlines() if not line.upper().startswith(("CREATE DATABASE", "DROP DATABASE", "USE "))
     ]

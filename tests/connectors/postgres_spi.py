@@ -12,11 +12,12 @@ from sqlglot import exp
 from dbmask.schema import Schema, Table, TableKind, TableName
 from dbmask.spi import Reader, Source, Structure, Target, TargetTable
 from dbmask_connectors.postgresql import CONNECTOR
+from tests.real import SHARED
 
 __all__ = ["LOADS", "RECOMPUTE", "Made", "plain", "replicate", "targets"]
 
 _HERE = Path(__file__).parent
-_REAL = _HERE.parents[2] / "shared" / "databases"
+_REAL = SHARED / "databases"
 """Real databases that are not part of the project; the tests run on the hard one alone where they are not there."""
 
 LOADS: dict[str, Path] = {

@@ -83,6 +83,7 @@ def test_streams_do_not_end_each_other(empty: str) -> None:
     assert seen == [40, 60, 40, 40, 20]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=5))
 def test_keyed_masks_equal_python(empty: str, texts: list[str]) -> None:
     key = example_keys().column("hash")

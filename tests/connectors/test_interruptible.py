@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlglot import exp, parse_one
@@ -87,3 +88,49 @@ def test_calls_give_what_they_give_and_raise_what_they_raise() -> None:
         assert waiting.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             waiting.run(divmod, 7, 0)
+
+
+class _Statement:
+    """Runs until it is stopped while it runs; stopped beforehand it runs all the same, as SQLite's statements do."""
+
+    def __init__(self) -> None:
+        self.began, self.stopped, self.calls = threading.Event(), threading.Event(), 0
+
+    def __call__(self) -> None:
+        time.sleep(0.1)
+        self.began.set()
+        assert self.stopped.wait(20)
+
+    def stop(self) -> None:
+        self.calls += 1
+        if self.began.is_set():
+            self.stopped.set()
+
+
+def test_a_statement_that_is_about_to_begin_is_ended_too() -> None:
+    statement = _Statement()
+    runner = Interruptible(statement.stop)
+    with ctrl_c(0.02):
+        runner.run(statement)
+    assert statement.calls >= 2
+    assert runner.run(int, "7") == 7
+    runner.close()
+
+
+def test_a_signal_that_meets_the_hand_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was handed over goes on, whatever line of the hand-over the signal met."""
+    statement = _Statement()
+    runner = Interruptible(statement.stop)
+    hand_over = runner._thread.submit
+
+    def interrupted(*arguments: Any) -> None:
+        hand_over(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner._thread, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(statement)
+    monkeypatch.undo()
+    assert statement.stopped.is_set() or not statement.began.is_set()
+    assert runner.run(int, "7") == 7
+    runner.close()

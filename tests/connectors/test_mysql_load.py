@@ -28,6 +28,8 @@ from dbmask_connectors._mysql_session import Session
 from tests.connectors.mariadb_tools import everything, fresh, select_all
 from tests.fix_mariadb import MariaDB
 
+pytestmark = pytest.mark.slow
+
 TABLE = """CREATE TABLE {name} (
   id int PRIMARY KEY, vc varchar(300), lt longtext, latin varchar(300) CHARACTER SET latin1, wide varchar(300) CHARACTER SET utf16,
   vb varbinary(300), bl longblob, si smallint, bi bigint, ubi bigint unsigned, dc decimal(40,10), f float, d double,

@@ -34,6 +34,8 @@ from tests.connectors.mariadb_tools import (
 )
 from tests.fix_mariadb import MariaDB
 
+pytestmark = pytest.mark.slow
+
 MARIA = dialect("mysql")
 
 

@@ -12,6 +12,8 @@ from dbmask.errors import ConnectorError, UsageError
 from tests.connectors.postgres_spi import RECOMPUTE, Made, replicate, targets
 from tests.fix_postgres import Postgres
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make(postgres: Postgres, loaded: Callable[[str], str], replica: str) -> Callable[..., Made]:

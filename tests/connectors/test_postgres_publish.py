@@ -22,6 +22,8 @@ from dbmask_connectors.postgresql import CONNECTOR
 from tests.connectors.postgres_spi import plain, replicate, targets
 from tests.fix_postgres import Postgres
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.connectors.postgres_spi import LOADS, RECOMPUTE, replicate, targets
 from tests.fix_postgres import Postgres
 
+pytestmark = pytest.mark.slow
+
 
 def ddl(postgres: Postgres, database: str, *options: str) -> list[str]:
     """The statements of a database's structure, without the settings around them, sorted: their order follows oids."""

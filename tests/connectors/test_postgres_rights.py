@@ -180,7 +180,7 @@ class TestForeignKeys:
         broken: Any = parse_one("SELECT id, parent_id + 5000 AS parent_id, a, b FROM child", read="postgres")
         with pytest.raises(ConnectorError, match=r"23503.*old_rows") as caught:
             replicate(source, postgres.url(replica), queries={("public", "child"): broken})
-        assert "500" not in str(caught.value)
+        assert "500" not in str(caught.value).partition(": ")[2]  # an address may hold any digits
 
     def test_an_inheritance_child_is_no_part_of_its_parents_key(
         self, postgres: Postgres, source: str, replica: str

@@ -18,6 +18,8 @@ from dbmask.registry import connector_for
 from tests.connectors.copying import copy, plain_query, sqlite_file, sqlite_rows, target_tables
 from tests.connectors.sqlite_building import SKIPPED, building, contents, rich_file, target_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -75,8 +75,9 @@ def test_every_card_number_becomes_one(body: str, unique: bool, keep: int) -> No
 def test_every_iban_becomes_one_of_its_country(country: str, body: int) -> None:
     account = {"CZ": f"{body:020d}", "GB": f"WEST{body:014d}", "DE": f"{body:018d}", "FR": f"{body:023d}"}.get(country)
     if account is None:
-        account = f"{body:010d}"
-        account += f"{body % 97 or 97:02d}"
+        body %= 10**7  # behind a bank code that is in use
+        account = f"001{body:07d}"
+        account += f"{int(account) % 97 or 97:02d}"
     number = country + iban.calc_check_digits(f"{country}00{account}") + account
     assert iban.is_valid(number)
     made = one({"mask": "checksum", "type": "iban"}, TEXT, number)

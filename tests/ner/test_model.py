@@ -14,6 +14,8 @@ from dbmask.errors import UsageError
 from dbmask.ner.entities import EntityLabel
 from dbmask.text import TextMasker
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own, of what it imports
     import spacy

@@ -212,6 +212,7 @@ def test_a_filter_that_is_no_condition_is_a_problem_of_the_plan() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_thousand_tables_are_planned() -> None:
     many = [table(f"t{i}", column("id"), *(column(f"c{j}") for j in range(10)), key="id") for i in range(1000)]
     policy = Policy.from_text("version: 1\ntables: {'t*': {columns: {id: keep, '*': redact}}}")

@@ -201,7 +201,7 @@ def test_errors_in_json_and_toml_have_lines() -> None:
     assert problems('version = 1\n[tables.a.columns]\n\nx = "readct"\n', "toml") == [
         "p.toml:4: there is no mask 'readct' (did you mean redact?)"
     ]
-    assert problems('{"version": 1,\n}', "json")[0].startswith("p.json:2: is not JSON")
+    assert problems('{"version": 1,\nx}', "json")[0].startswith("p.json:2: is not JSON")
     assert problems("version = 1\nversion = 2\n", "toml")[0].startswith("p.toml:2: is not TOML")
     assert "is not TOML" in problems('a = "', "toml")[0]
 
