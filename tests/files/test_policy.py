@@ -175,3 +175,35 @@ def test_a_text_that_cannot_be_masked_names_its_line(tmp_path: Path, way: str) -
     assert "customers.csv:3: field 'n'" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert left_in(tmp_path) == {"customers.csv"}
+
+
+def test_json_records_are_rows(tmp_path: Path) -> None:
+    source = tmp_path / "customers.jsonl"
+    source.write_text(
+        '{"id": 17, "first_name": "Sarah", "price": 1.50, "tags": ["a", 1.0]}\n'
+        '{"first_name": null, "id": 18}\n'
+        '{"price": 2, "id": 19, "first_name": ""}\n',
+        "utf-8",
+    )
+    columns = {"id": "permute", "first_name": "first_name", "price": "keep", "tags": "keep"}
+    assert _run(_policy(columns), source, tmp_path / "out.jsonl").rows == 3
+    lines = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
+    made = [json.loads(line) for line in lines]
+    assert '"price": 1.50, "tags": ["a", 1.0]' in lines[0]
+    assert [sorted(r) for r in made] == [
+        ["first_name", "id", "price", "tags"],
+        ["first_name", "id"],
+        ["first_name", "id", "price"],
+    ]
+    assert made[0]["id"] != 17
+    assert made[0]["first_name"] != "Sarah"
+    assert made[1]["first_name"] is None
+    assert made[2]["first_name"] == ""
+    _run(_policy(columns), source, tmp_path / "out.csv")
+    assert rows_of(tmp_path / "out.csv")[1][0] == str(made[0]["id"])
+    with pytest.raises(PlanError, match="tags: is not named"):
+        _run(_policy({k: v for k, v in columns.items() if k != "tags"}), source, tmp_path / "none.jsonl")
+    _run(_policy({**columns, "id": "shuffle"}), source, tmp_path / "shuffled.jsonl")
+    shuffled = [json.loads(line) for line in (tmp_path / "shuffled.jsonl").read_text("utf-8").splitlines()]
+    assert sorted(r["id"] for r in shuffled) == [17, 18, 19]
+    assert [sorted(r) for r in shuffled] == [sorted(r) for r in made]
