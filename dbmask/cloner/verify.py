@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dbmask.cloner.certificate import Check
 from dbmask.engine import masked_batches
@@ -119,10 +119,6 @@ def _share(plan: TablePlan, column: ColumnPlan, at: int, before: _Rows, after: _
     return Check("unchanged", f"{plan.name}.{column.column.name}", passed, found, figures)
 
 
-def _key_text(parts: Sequence[Any], types: Sequence[ColumnType]) -> str:
-    return "|".join(canonical_text(t.kind, t.padded)(v) for v, t in zip(parts, types, strict=True))
-
-
 def _in_sample(key: str, modulus: int) -> bool:
     """The same class of rows that :func:`_sampling` picks in SQL: 60 bits of the key's SHA-256, modulo."""
     return modulus == 1 or int(sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:15], 16) % modulus == 0
@@ -213,12 +209,12 @@ def _collect(
     masked: Sequence[ColumnPlan],
     modulus: int,
 ) -> _Rows:
-    key_types = _key_types(plan)
+    keyed = list(zip([canonical_text(t.kind, t.padded) for t in _key_types(plan)], key_at, strict=True))
     texts = [canonicalizer(c.column.type.kind, c.column.type.padded) for c in masked]
     found: _Rows = {}
     for batch in masked_batches(reader, part):
         for row in zip(*batch, strict=True):
-            key = _key_text([row[i] for i in key_at], key_types)
+            key = "|".join([text(row[i]) for text, i in keyed])
             if _in_sample(key, modulus):
                 # Only fingerprints are held: a sample of long texts stays small.
                 found[key] = [
