@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
 
 __all__ = ["command"]
+
+_SHOWN = 5
+"""So many rows without findings are named in the output; the certificate names more."""
 
 
 @click.command("clone")
@@ -42,19 +47,46 @@ def command(
     done = clone(loaded, source, target, overwrite=overwrite, certificate=certificate, keys=keys, show=show)
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    texts = _texts(done.certificate.tables)
     if form == "json":
-        facts = {
+        facts: dict[str, Any] = {
             "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
         }
+        if texts:
+            facts["texts"] = texts
         click.echo(json.dumps(facts, indent=2))
         return
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
+    _say(texts)
     for item in done.certificate.left_out:
         click.echo(f"Not in the replica: {item}")
     for item in done.certificate.not_looked_at:
         click.echo(f"Not looked at: {item}")
     if done.certificate_path:
         click.echo(f"Certificate: {done.certificate_path}")
+
+
+def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What text masks found, by column."""
+    return {
+        f"{table['table']}.{column['column']}": column["found"]
+        for table in tables
+        for column in table["columns"]
+        if "found" in column
+    }
+
+
+def _say(texts: Mapping[str, Any]) -> None:
+    """What text masks found, a line for each column, and the first rows in which they found nothing."""
+    for column, found in texts.items():
+        by = ", ".join(f"{s['label']} by {s['matcher']}: {s['count']:,}" for s in found["spans"]) or "nothing found"
+        click.echo(f"{column}: {found['texts']:,} texts, {by}")
+        for why, count in found["replaced"].items():
+            click.echo(f"{column}: {count:,} texts replaced whole: {why}")
+        if found["without_findings"]:
+            shown = ", ".join(found["rows_without_findings"][:_SHOWN])
+            more = " ..." if found["without_findings"] > _SHOWN else ""
+            click.echo(f"{column}: nothing was found in {found['without_findings']:,} texts: {shown}{more}")
