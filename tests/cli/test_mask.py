@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dbmask.cli import run
+
 _ROOT = Path(__file__).parents[2]
 _CSV = b"id,name,phone,region\n1,Alice,555-0101,US-CA\n2,Bob,555-0102,US-NY\n"
 _RULES = {"id": "hash", "name": "drop", "phone": {"strategy": "redact", "char": "X", "keep_end": 4}}
@@ -104,13 +106,24 @@ def test_salt_from_option_and_environment(folder: Path) -> None:
         ({"id": "email"}, [], 2, "no key was given"),
     ],
 )
-def test_exit_codes(folder: Path, rules: dict[str, object], args: list[str], code: int, said: str) -> None:
+def test_exit_codes(
+    folder: Path,
+    rules: dict[str, object],
+    args: list[str],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DBMASK_KEY", raising=False)
     (folder / "rules.json").write_text(json.dumps(rules))
     before = {p.name for p in folder.iterdir()}
-    done = _dbmask(folder, "mask", "--rules", "rules.json", "--input", "in.csv", "--output", "out.csv", *args)
-    assert (done.returncode, done.stdout) == (code, b"")
-    assert said in done.stderr.decode()
-    assert "Alice" not in done.stderr.decode()
+    assert run(["mask", "--rules", "rules.json", "--input", "in.csv", "--output", "out.csv", *args]) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert said in err
+    assert "Alice" not in err
     assert {p.name for p in folder.iterdir()} == before
 
 
