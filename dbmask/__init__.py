@@ -12,12 +12,14 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "DbmaskError": "dbmask.errors",
+    "MaskMe": "dbmask.files",
+    "Masker": "dbmask.files",
     "Policy": "dbmask.policy",
     "clone": "dbmask.cloner",
     "plan": "dbmask.planner",
 }
 
-__all__ = ["DbmaskError", "Policy", "__version__", "clone", "plan"]
+__all__ = ["DbmaskError", "MaskMe", "Masker", "Policy", "__version__", "clone", "plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -68,7 +68,20 @@ def _by_any_name() -> dict[str, type[Mask]]:
 
 def mask_class(name: str) -> type[Mask] | None:
     """The mask class of this name or alias, or None."""
-    return _by_any_name().get(name)
+    return _built_in(name) or _by_any_name().get(name)
+
+
+@cache
+def _built_in(name: str) -> type[Mask] | None:
+    """The mask of the module called as it is, without importing all others."""
+    if name in _SUPPORT or not name.isidentifier() or name.startswith("_") or not find_spec(f"dbmask.masks.{name}"):
+        return None
+    made: list[type[Mask]] = [
+        item
+        for item in vars(import_module(f"dbmask.masks.{name}")).values()
+        if isinstance(item, type) and vars(item).get("name") == name
+    ]
+    return made[0] if len(made) == 1 else None
 
 
 def mask_names() -> list[str]:

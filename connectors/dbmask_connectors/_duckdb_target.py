@@ -8,13 +8,13 @@ published.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_checks import broken_rows, sequence_statements
 from dbmask_connectors._duckdb_foreign import foreign_structure, placed
@@ -23,7 +23,7 @@ from dbmask_connectors._duckdb_session import IN_USE, DuckDBReader, connect, hol
 from dbmask_connectors._duckdb_sink import DuckDBSink
 from dbmask_connectors._duckdb_source import DuckDBSource
 from dbmask_connectors._duckdb_stage import Stage, own_keys
-from dbmask_connectors._files import Building, file_identity
+from dbmask_connectors._files import Building, exchange, file_identity, previous
 from dbmask_connectors._interruptible import Interruptible
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class DuckDBTarget:
         self._settings = settings
         self._capabilities = capabilities
         self._building = Building(path)
+        self._keep = 0
         self._db: DuckDBPyConnection | None = None
         self._structure: Structure | None = None
         self._attached = False
@@ -64,15 +65,17 @@ class DuckDBTarget:
         self._building.check_directory()
         if not self.path.exists() or self.path.stat().st_size == 0 or overwrite:
             return
+        if not self._is_ours(self.path):
+            raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
+
+    def _is_ours(self, path: Path) -> bool:
         try:
-            with connect(str(self.path), {}, read_only=True) as db:
-                ours = _is_marked(db)
+            with connect(str(path), {}, read_only=True) as db:
+                return _is_marked(db)
         except ConnectorError as error:
             if IN_USE in str(error):
                 raise
-            ours = False
-        if not ours:
-            raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
+            return False
 
     def begin(self) -> None:
         """Open the directory that the replica is built in. Raises ConnectorError."""
@@ -197,7 +200,22 @@ class DuckDBTarget:
         """Close the file and move it into place. Raises ConnectorError."""
         self._disconnect()
         _settle(self.path)
-        self._building.publish()
+        self._building.publish(self._keep)
+
+    def keep_previous(self, count: int) -> None:
+        """How many replaced files stay beside the target."""
+        self._keep = count
+
+    def previous(self) -> Sequence[Previous]:
+        """The files that were replaced here and are kept, the latest first."""
+        return previous(self.path)
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept file back. Raises UsageError where dbmask made neither it nor the one that serves."""
+        if not any(self._is_ours(p) for p in (self.path, Path(name)) if p.exists()):
+            raise UsageError(f"neither {self.path} nor {name} was made by dbmask: it exchanges what it made itself")
+        _settle(self.path)
+        exchange(self.path, Path(name))
 
     def abort(self) -> None:
         """Remove what was being built; a published file stays."""

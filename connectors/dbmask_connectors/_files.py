@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import re
 import secrets
@@ -15,10 +16,13 @@ import shutil
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
+from dbmask.spi import Previous
+from dbmask_connectors._kept import STAMP, replaced_at, stamp_after
 
-__all__ = ["Building", "file_identity", "path_of", "settings_of", "source_path"]
+__all__ = ["Building", "exchange", "file_identity", "path_of", "previous", "settings_of", "source_path"]
 
 _MARK = ".dbmask-building-"
+_WAS = ".dbmask-was-"
 
 
 def path_of(url: str, scheme: str, example: str, settings: frozenset[str] = frozenset()) -> Path:
@@ -128,9 +132,13 @@ class Building:
                     shutil.rmtree(folder, ignore_errors=True)
                     os.close(lock)
 
-    def publish(self) -> None:
-        """Move the file, which no connection may still hold open, into the target's place. Raises ConnectorError."""
+    def publish(self, keep: int = 0) -> None:
+        """Move the file, which no connection may still hold open, into the target's place. Raises ConnectorError.
+
+        The file that was there stays beside it, under another name, with up to ``keep`` that were kept in all.
+        """
         path = self.path
+        kept = keep_beside(self.target) if keep else None
         try:
             with contextlib.suppress(FileNotFoundError):
                 path.chmod(self.target.stat().st_mode & 0o777)
@@ -138,8 +146,11 @@ class Building:
             os.replace(path, self.target)
             _sync(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
+            if kept is not None:
+                kept.unlink(missing_ok=True)
             raise ConnectorError(f"{self.target} could not be replaced: {_reason(error)}") from None
         self.remove()
+        prune(self.target, keep)
 
     def remove(self) -> None:
         """Remove the directory and all that is in it; a second call does nothing."""
@@ -166,3 +177,56 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _stamps(target: Path) -> dict[str, Path]:
+    """Stamp -> file, of what was replaced and kept. A second name of the file that serves is none: its run died half-way."""
+    name = re.compile(re.escape(f"{target.name}{_WAS}") + rf"({STAMP})\Z")
+    try:
+        beside = list(target.parent.iterdir())
+    except OSError:
+        return {}
+    matches = [(name.match(path.name), path) for path in beside]
+    return {m[1]: p for m, p in matches if m is not None and file_identity(p) != file_identity(target)}
+
+
+def previous(target: Path) -> list[Previous]:
+    """What is kept beside a target, the latest first."""
+    return [Previous(str(path), replaced_at(stamp)) for stamp, path in sorted(_stamps(target).items(), reverse=True)]
+
+
+def keep_beside(target: Path) -> Path | None:
+    """Give the file that serves a second name, under which it stays when another takes its place. Raises ConnectorError."""
+    if not target.exists() or target.stat().st_size == 0:
+        return None
+    for path in target.parent.glob(f"{glob.escape(target.name + _WAS)}*"):
+        if file_identity(path) == file_identity(target):
+            path.unlink()
+    kept = target.with_name(f"{target.name}{_WAS}{stamp_after(_stamps(target))}")
+    try:
+        os.link(target, kept)
+    except OSError as error:
+        raise ConnectorError(
+            f"{target} cannot be kept beside its successor: {_reason(error)} (--keep-previous 0 does without)"
+        ) from None
+    return kept
+
+
+def prune(target: Path, count: int) -> None:
+    """Remove all but the latest ``count`` kept files."""
+    for kept in previous(target)[count:]:
+        Path(kept.name).unlink(missing_ok=True)
+
+
+def exchange(target: Path, kept: Path) -> None:
+    """Put a kept file in the target's place; the one that served is kept in its stead. Raises UsageError and ConnectorError."""
+    if str(kept) not in {p.name for p in previous(target)}:
+        raise UsageError(f"{kept} is no replica that was kept beside {target}")
+    instead = keep_beside(target)
+    try:
+        os.replace(kept, target)
+        _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if instead is not None:
+            instead.unlink(missing_ok=True)
+        raise ConnectorError(f"{target} could not be replaced: {_reason(error)}") from None

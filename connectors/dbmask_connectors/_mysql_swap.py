@@ -17,20 +17,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dbmask.errors import ConnectorError, UsageError
+from dbmask_connectors._kept import STAMP
 from dbmask_connectors._mysql_build import run_entry
 from dbmask_connectors._mysql_catalog import MARKER, SYSTEM, relations
 from dbmask_connectors._mysql_session import Session, literal, quoted
 from dbmask_connectors._mysql_structure import Entry
 
 __all__ = [
+    "PROGRAMS",
     "Swap",
     "building_name",
     "check_target",
     "clear_leftovers",
+    "drop",
     "hold",
+    "is_marked",
+    "kept_pattern",
     "mark",
+    "programs_of",
+    "restore",
 ]
 
+PROGRAMS = "dbmask_programs"
+"""The table of a kept database that holds the definitions of its views, triggers, routines and events."""
 _COMMENT = "This database is a masked replica, made by dbmask"
 _PART = "__dbmask_"
 _MAX = 64
@@ -70,6 +79,12 @@ def drop(session: Session, database: str) -> None:
     session.run("SET SESSION foreign_key_checks = 1")
 
 
+def kept_pattern(target: str) -> tuple[str, re.Pattern[str]]:
+    """What the names of kept databases begin with, and what they look like, their stamp the first group."""
+    start = f"{_short(target)}{_PART}was_"
+    return start, re.compile(re.escape(start) + rf"({STAMP})\Z")
+
+
 def mark(session: Session, database: str) -> None:
     """Write into a database who made it, and what was made."""
     table = quoted(database, MARKER)
@@ -81,7 +96,8 @@ def mark(session: Session, database: str) -> None:
         session.run(f"INSERT INTO {table} VALUES (%s, %s)", (kind.lower(), name))  # noqa: S608 - a quoted name
 
 
-def _marked(session: Session, database: str) -> bool:
+def is_marked(session: Session, database: str) -> bool:
+    """Whether dbmask made what is in a database."""
     sql = "SELECT table_comment FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
     return bool(session.value(sql, (database, MARKER)) == _COMMENT)
 
@@ -93,10 +109,10 @@ def check_target(session: Session, database: str, there: bool, overwrite: bool) 
     if overwrite or not there:
         return
     found = {name for name, _kind in relations(session, database)}
-    found |= {e.name for e in _programs(session, database)}
+    found |= {e.name for e in programs_of(session, database)}
     if not found:
         return
-    if not _marked(session, database):
+    if not is_marked(session, database):
         raise UsageError(
             f"{session.where} is not empty and was not made by dbmask (say --overwrite to replace it with the replica)"
         )
@@ -124,7 +140,7 @@ _SHOWN = {
 }
 
 
-def _programs(session: Session, database: str) -> list[Entry]:
+def programs_of(session: Session, database: str) -> list[Entry]:
     """Triggers, events, views and routines of a database as they are, in an order in which they can be dropped."""
     found = []
     for kind, (sql, at) in _SHOWN.items():
@@ -137,23 +153,28 @@ def _programs(session: Session, database: str) -> list[Entry]:
 
 @dataclass
 class Swap:
-    """Puts ``built`` in the place of ``target``; what was there goes to ``old``."""
+    """Puts ``built`` in the place of ``target``; what was there goes to ``old``, and stays there if it is ``kept``.
+
+    Of what is kept, ``keep`` is called with the definitions that no RENAME carries, before anything is dropped.
+    """
 
     session: Session
     target: str
     built: str
     programs: Sequence[Entry]
     create: str
+    kept: str = ""
+    keep: Callable[[Session, str, Sequence[Entry]], None] | None = None
     _created: bool = False
 
     @property
     def old(self) -> str:
         """Where the previous replica's tables go."""
-        return f"{self.built}_old"
+        return self.kept or f"{self.built}_old"
 
     def run(self, reconnect: Callable[[], Session], there: bool) -> None:
         """Swap, or leave all as it was. Raises ConnectorError; ``reconnect`` gives a session where this one is lost."""
-        before = _programs(self.session, self.target) if there else []
+        before = programs_of(self.session, self.target) if there else []
         if any(not e.sql for e in before):
             raise ConnectorError(
                 f"{self.target}: the definition of {before[0].kind} {before[0].name} is hidden from this user"
@@ -164,7 +185,8 @@ class Swap:
             with suppress(ConnectorError):
                 self._undo(reconnect(), there, before)
             raise
-        for name in (self.built, self.old):
+        keeps = self.kept and there and bool(self._moves(self.session, self.old, self.target))
+        for name in (self.built, *(() if keeps else (self.old,))):
             with suppress(ConnectorError):  # the next run clears it
                 drop(self.session, name)
 
@@ -174,7 +196,9 @@ class Swap:
             session.run(self.create)
             self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
-        for entry in _programs(session, self.built):
+        if self.keep is not None:
+            self.keep(session, self.old, before)
+        for entry in programs_of(session, self.built):
             if entry.kind in ("trigger", "view"):
                 session.run(f"DROP {entry.kind.upper()} {quoted(self.built, entry.name)}")
         session.run(f"USE {quoted(self.target)}")
@@ -182,14 +206,13 @@ class Swap:
             session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         moves = self._moves(session, self.target, self.old) + self._moves(session, self.built, self.target)
         session.run(f"RENAME TABLE {', '.join(moves)}", where=f"{session.where}: RENAME TABLE")
-        for entry in self.programs:
-            run_entry(session, entry)
+        restore(session, self.programs)
 
     def _moves(self, session: Session, source: str, to: str) -> list[str]:
         return [
             f"{quoted(source, name)} TO {quoted(to, name)}"
             for name, kind in relations(session, source)
-            if "VIEW" not in kind
+            if "VIEW" not in kind and name != PROGRAMS
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
@@ -200,26 +223,28 @@ class Swap:
             return
         moved = not self._moves(session, self.built, self.target)
         if moved:
-            for entry in _programs(session, self.target):
+            for entry in programs_of(session, self.target):
                 session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
             moves = self._moves(session, self.target, self.built) + self._moves(session, self.old, self.target)
             session.run(f"RENAME TABLE {', '.join(moves)}")
         session.run(f"USE {quoted(self.target)}")
-        present = {(e.kind, e.name) for e in _programs(session, self.target)}
-        _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+        present = {(e.kind, e.name) for e in programs_of(session, self.target)}
+        restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
         if not self._moves(session, self.old, self.target):
             drop(session, self.old)
 
 
-def _restore(session: Session, waiting: Sequence[Entry]) -> None:
-    """Make what was dropped; a view may stand on one that comes later."""
+def restore(session: Session, waiting: Sequence[Entry]) -> None:
+    """Make what was dropped; a view may stand on one that comes later. Raises ConnectorError for what cannot be made."""
     while waiting:
-        left = []
+        left: list[Entry] = []
+        reason: ConnectorError | None = None
         for entry in waiting:
             try:
                 run_entry(session, entry)
-            except ConnectorError:
+            except ConnectorError as error:
+                reason = reason or error
                 left.append(entry)
-        if len(left) == len(waiting):
-            raise ConnectorError(f"{session.where}: {left[0].kind} {left[0].name} could not be put back")
+        if reason is not None and len(left) == len(waiting):
+            raise reason
         waiting = left

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors import _mysql_previous as previous
 from dbmask_connectors import _mysql_swap as swap
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built, broken_rows
@@ -37,6 +38,7 @@ class MySQLTarget:
         self._built: Built | None = None
         self._server: str | None = None
         self._refused = 0
+        self._keep = 0
 
     @property
     def session(self) -> Session:
@@ -69,6 +71,7 @@ class MySQLTarget:
         """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
         swap.hold(self.session, self.address.database)
         swap.clear_leftovers(self.session, self.address.database)
+        previous.recover(self.session, self.address.database)
         name = swap.building_name(self.address.database)
         self.session.run(f"CREATE DATABASE {quoted(name)}", where=f"{self.address}: a database to build in")
         self._name = name
@@ -148,10 +151,24 @@ class MySQLTarget:
         options = built.structure.options
         charset = f" CHARACTER SET {options['character_set']} COLLATE {options['collation']}" if options else ""
         create = f"CREATE DATABASE {quoted(self.address.database)}{charset}"
-        swap.Swap(session, self.address.database, self._name, built.programs, create).run(
+        kept, keep = (previous.kept_name(session, self.address.database), previous.keep) if self._keep else ("", None)
+        swap.Swap(session, self.address.database, self._name, built.programs, create, kept, keep).run(
             self._afresh, self._is_there()
         )
         self._name, self._built = "", None
+        previous.prune(session, self.address.database, self._keep)
+
+    def keep_previous(self, count: int) -> None:
+        """How many replaced replicas stay beside the target, each in a database of its own."""
+        self._keep = count
+
+    def previous(self) -> Sequence[Previous]:
+        """The replicas that were replaced here and are kept, the latest first. Raises ConnectorError."""
+        return previous.previous(self.session, self.address.database)
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept replica back, its views and triggers made anew. Raises UsageError and ConnectorError, with all as it was."""
+        previous.roll_back(self.session, self.address.database, name, self._afresh)
 
     def _afresh(self) -> Session:
         """A new connection in the place of one that may be broken; what ran on that ends."""

@@ -95,10 +95,13 @@ def _major(path: Path) -> int:
     return int(name) if name.isdigit() else 0
 
 
-def dump(address: Address, version: int, without: Iterable[TableName]) -> dict[str, list[Entry]]:
+def dump(
+    address: Address, version: int, without: Iterable[TableName], schemas: Iterable[str] = ()
+) -> dict[str, list[Entry]]:
     """The entries of pg_dump's sections "pre-data" and "post-data". Raises ConnectorError and UsageError.
 
-    ``without`` are tables that it does not touch: it would need the right to read them.
+    ``without`` are tables that it does not touch (it would need the right to read them), ``schemas`` those that are no
+    part of the source.
     """
     command = [
         _program(version),
@@ -112,6 +115,7 @@ def dump(address: Address, version: int, without: Iterable[TableName]) -> dict[s
         "--lock-wait-timeout=30000",
         "--encoding=UTF8",
         *(f"--exclude-table={_pattern(name)}" for name in without),
+        *(f"--exclude-schema={_quoted(name)}" for name in schemas),
     ]
     with _reaching(address) as (where, environ):
         return {s: list(entries(_run([*command, f"--section={s}", where], environ, address))) for s in _SECTIONS}
@@ -119,7 +123,11 @@ def dump(address: Address, version: int, without: Iterable[TableName]) -> dict[s
 
 def _pattern(name: TableName) -> str:
     """A pattern that matches this name alone: quoted parts are taken as they are."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (name.schema, name.name))
+    return ".".join(map(_quoted, (name.schema, name.name)))
+
+
+def _quoted(part: str) -> str:
+    return '"' + part.replace('"', '""') + '"'
 
 
 def _run(command: list[str], environ: dict[str, str], address: Address) -> str:

@@ -10,6 +10,7 @@ from dbmask.schema import Schema, TableKind, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._postgres_closure import Gone, gone
 from dbmask_connectors._postgres_dump import Entry, dump
+from dbmask_connectors._postgres_installed import installed, without_grants
 from dbmask_connectors._postgres_session import Address
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def read_structure(
     left_out += [_words(kind, s, n) for kind, s, n in connection.execute(_OTHERS)]
     sections = []
     absent: set[int] = set()
-    for section in dump(address, version, _untouched(schema, skipped, lost)).values():
+    ours = installed(connection)
+    for section in dump(address, version, _untouched(schema, skipped, lost), ours.schemas).values():
         kept = []
-        for entry in section:
+        for entry in without_grants(section, ours.roles):
             if _stands(entry, lost, absent):
                 kept.append(entry.packed())
             else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKER",
     "building_name",
+    "carry_over",
     "check_rights",
     "clear_leftovers",
     "create_database",
@@ -28,7 +29,10 @@ __all__ = [
     "is_empty",
     "is_ours",
     "number_of",
+    "open_for_logins",
     "publish",
+    "rename",
+    "take_over",
 ]
 
 MARKER = "made by dbmask"
@@ -108,6 +112,21 @@ def _lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(b"dbmask building " + name.encode()).digest()[:8], "big", signed=True)
 
 
+def take_over(admin: psycopg.Connection[Any], name: str) -> bool:
+    """Hold the lock of a database that a dead run was building and end its sessions; False where the run is still at work."""
+    row = admin.execute("SELECT pg_try_advisory_lock(%s)", (_lock_number(name),)).fetchone()
+    if not row or not row[0]:
+        return False
+    deadline = time.monotonic() + 10
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    while True:
+        _end_sessions(admin, name)
+        left = admin.execute(query, (name,)).fetchone()
+        if not left or not left[0] or time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+
+
 def clear_leftovers(admin: psycopg.Connection[Any], target: str) -> None:
     """Drop databases that dead runs built beside this target: those that nobody holds and nobody is in."""
     pattern = re.compile(re.escape(_short(target) + _PART) + rf"(?:[0-9a-f]{{1,16}}|{_OLD})\Z")
@@ -142,8 +161,11 @@ def drop(admin: psycopg.Connection[Any], name: str) -> None:
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + force)
 
 
-def publish(admin: psycopg.Connection[Any], built: str, target: str) -> None:
-    """Put ``built`` in the place of ``target``. Both renames are one transaction; the old database is dropped after it."""
+def publish(admin: psycopg.Connection[Any], built: str, target: str, kept: str = "") -> None:
+    """Put ``built`` in the place of ``target``. Both renames are one transaction.
+
+    The old database stays, closed, under the name ``kept``; without one it is dropped after the transaction.
+    """
     from psycopg import Error, sql
 
     there = bool(number_of(admin, target))
@@ -152,28 +174,33 @@ def publish(admin: psycopg.Connection[Any], built: str, target: str) -> None:
         admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(built), sql.Identifier(target)))
         return
     with translated(f"the settings and grants of database {target}"):
-        _carry_over(admin, target, built)
-    old = building_name(target, _OLD)
-    _rename(admin, built, target, old)
+        carry_over(admin, target, built)
+    old = kept or building_name(target, _OLD)
+    rename(admin, built, target, old)
+    if kept:
+        return
     try:
         drop(admin, old)
     except Error:
         return  # the replica is in place; the next run clears what is left
 
 
-def _rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
-    """Close the target for logins, end its sessions and rename; where that fails it is opened again."""
+def rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
+    """Move ``target`` to ``old``, where it stays closed, and ``built`` to ``target``, which is open.
+
+    Close the target for logins, end its sessions and rename; where that fails it is opened again."""
     from psycopg import errors, sql
 
-    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    _open_for_logins(admin, target, False)
+    renaming = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    open_for_logins(admin, target, False)
     try:
         for attempt in range(_ATTEMPTS):
             _end_sessions(admin, target)
             try:
                 with admin.transaction():
-                    admin.execute(rename.format(sql.Identifier(target), sql.Identifier(old)))
-                    admin.execute(rename.format(sql.Identifier(built), sql.Identifier(target)))
+                    admin.execute(renaming.format(sql.Identifier(target), sql.Identifier(old)))
+                    admin.execute(renaming.format(sql.Identifier(built), sql.Identifier(target)))
+                    open_for_logins(admin, target, True)
                 return
             except errors.ObjectInUse:
                 if attempt == _ATTEMPTS - 1:
@@ -184,11 +211,12 @@ def _rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -
                 time.sleep(0.5)
     except BaseException:
         if number_of(admin, built):
-            _open_for_logins(admin, target, True)
+            open_for_logins(admin, target, True)
         raise
 
 
-def _open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
+def open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
+    """Whether anybody may connect to a database."""
     from psycopg import sql
 
     allow = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
@@ -210,7 +238,7 @@ def _end_sessions(admin: psycopg.Connection[Any], name: str) -> None:
             continue
 
 
-def _carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
+def carry_over(admin: psycopg.Connection[Any], old: str, new: str) -> None:
     """The old database's settings, grants, limit of connections and owner, put on the new one."""
     from psycopg import sql
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
-from dbmask_connectors._files import Building, file_identity, source_path
+from dbmask_connectors._files import Building, exchange, file_identity, previous, source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
 from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
@@ -50,6 +50,7 @@ class SQLiteTarget:
         self.path = path
         self._capabilities = capabilities
         self._building = Building(path)
+        self._keep = 0
         self._session: Session | None = None
         self._post: tuple[str, ...] = ()
         self._default_schema = MAIN
@@ -70,13 +71,15 @@ class SQLiteTarget:
         self._building.check_directory()
         if overwrite or not self.path.exists() or self.path.stat().st_size == 0:
             return
-        try:
-            with contextlib.closing(connect(self.path, "ro")) as db:
-                ours = _is_marked(db)
-        except ConnectorError:
-            ours = False
-        if not ours:
+        if not self._is_ours(self.path):
             raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
+
+    def _is_ours(self, path: Path) -> bool:
+        try:
+            with contextlib.closing(connect(path, "ro")) as db:
+                return _is_marked(db)
+        except ConnectorError:
+            return False
 
     def begin(self) -> None:
         """Make the file that the replica is built in. Raises ConnectorError."""
@@ -194,7 +197,22 @@ class SQLiteTarget:
         """Close the file and move it into place. Raises ConnectorError."""
         self._disconnect()
         _settle(self.path)
-        self._building.publish()
+        self._building.publish(self._keep)
+
+    def keep_previous(self, count: int) -> None:
+        """How many replaced files stay beside the target."""
+        self._keep = count
+
+    def previous(self) -> Sequence[Previous]:
+        """The files that were replaced here and are kept, the latest first."""
+        return previous(self.path)
+
+    def roll_back(self, name: str) -> None:
+        """Put a kept file back. Raises UsageError where dbmask made neither it nor the one that serves."""
+        if not any(self._is_ours(p) for p in (self.path, Path(name)) if p.exists()):
+            raise UsageError(f"neither {self.path} nor {name} was made by dbmask: it exchanges what it made itself")
+        _settle(self.path)
+        exchange(self.path, Path(name))
 
     def abort(self) -> None:
         """Remove the file being built; a published one stays."""

@@ -15,38 +15,52 @@ from dbmask.errors import DbmaskError
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
+    "certificate": "dbmask.cli.certificate",
     "check": "dbmask.cli.check",
     "clone": "dbmask.cli.clone",
     "demo": "dbmask.cli.demo",
     "init": "dbmask.cli.init",
+    "install": "dbmask.cli.install",
     "key": "dbmask.cli.key",
     "mask": "dbmask.cli.mask",
+    "materialize": "dbmask.cli.materialize",
     "masks": "dbmask.cli.masks",
     "names": "dbmask.cli.names",
     "ner": "dbmask.cli.ner",
     "plan": "dbmask.cli.plan",
     "preview": "dbmask.cli.preview",
+    "rollback": "dbmask.cli.rollback",
+    "runs": "dbmask.cli.runs",
     "schema": "dbmask.cli.schema",
     "text": "dbmask.cli.text",
+    "uninstall": "dbmask.cli.uninstall",
     "value": "dbmask.cli.value",
+    "verify": "dbmask.cli.verify",
 }
 """Command name -> module; each module holds a click command called ``command``."""
 
 _SUMMARY = {
+    "certificate": "Make keys that sign certificates; check a certificate by its maker's public key.",
     "check": "Compare policy, lock file and database: exit 3 and the list on drift.",
     "clone": "Clone a database into a masked replica.",
     "demo": "Make a small shop database, clone it masked, show both.",
     "init": "Draft a policy from a database's schema and a sample of its rows.",
+    "install": "Install masked views in a source, and a role that can read nothing else.",
     "key": "Make a masking key.",
     "mask": "Mask a file.",
+    "materialize": "Bring up to date what installed views show of masks that run in Python.",
     "masks": "List the masks, or describe one.",
     "names": "Make dictionaries of names.",
     "ner": "Replace names, places, dates and numbers in a text by tags, without any model.",
     "plan": "Show what a policy does to a database, and everything that stands against it.",
     "preview": "Show the first rows of a table as a clone would hold them.",
+    "rollback": "Put the previous replica back in its place.",
+    "runs": "List past runs with durations and rows.",
     "schema": "Print the JSON Schema of policies, for editors.",
     "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
+    "uninstall": "Remove what install made, without a trace.",
     "value": "Mask values from standard input as a column's are masked.",
+    "verify": "Compare a replica that is there with its source and its policy.",
 }
 
 
@@ -89,7 +103,7 @@ def run(argv: list[str]) -> int:
     """Run the command line; return the exit code. Messages go to stderr."""
     debug = "--debug" in argv
     try:
-        result: Any = cli.main(args=argv, prog_name="dbmask", standalone_mode=False)
+        result: Any = cli.main(args=_with_command(argv), prog_name="dbmask", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         return _interrupted()
@@ -115,6 +129,12 @@ def run(argv: list[str]) -> int:
             f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True
         )
         return 1
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """``--rules R ...`` without a command means ``mask --rules R ...``."""
+    flat = argv[:1] and argv[0].split("=", 1)[0] in ("--rules", "--input", "--output")
+    return ["mask", *argv] if flat else argv
 
 
 def _interrupted() -> int:

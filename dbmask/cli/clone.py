@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+
+if TYPE_CHECKING:
+    from dbmask.cloner import CloneResult
+    from dbmask.schema import TableName
 
 __all__ = ["command"]
 
@@ -23,8 +28,38 @@ _SHOWN = 5
 @click.option("--target", required=True, metavar="URL", help="Where the replica appears when it is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
 @click.option(
-    "--certificate", metavar="FILE", type=click.Path(dir_okay=False), help="Write the run's certificate (JSON)."
+    "--certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
 )
+@sign_option
+@click.option(
+    "--keep-previous",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="How many replaced replicas stay for `dbmask rollback`; the policy's `keep_previous:` unless given, else 1.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
+@click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
+@click.option(
+    "--chunk-size",
+    type=click.FloatRange(0.001, 4096),
+    default=32,
+    show_default=True,
+    metavar="MB",
+    help="About how much of a table is written, and repeated after a failure, at once.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the last run into this target, which did not end well.")
+@click.option(
+    "--keep-snapshot",
+    type=click.FloatRange(0, 86400),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the source's snapshot is held for --resume after a run has died.",
+)
+@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -34,23 +69,45 @@ def command(
     target: str,
     overwrite: bool,
     certificate: str | None,
+    sign_with: str | None,
+    keep_previous: int | None,
+    jobs: int,
+    max_rate: float | None,
+    chunk_size: float,
+    resume: bool,
+    keep_snapshot: float,
+    state: str | None,
     form: str,
     quiet: bool,
     key_file: str | None,
 ) -> None:
     """Clone a database into a masked replica, which appears complete and verified or not at all."""
-    from dbmask.cloner import clone
+    from dbmask.cloner import Options, clone
     from dbmask.cloner.progress import Quiet, reporter
+    from dbmask.state import default_url
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = clone(loaded, source, target, overwrite=overwrite, certificate=certificate, keys=keys, show=show)
+    done = clone(
+        loaded,
+        source,
+        target,
+        overwrite=overwrite,
+        certificate=certificate,
+        sign_with=sign_with,
+        keep_previous=keep_previous,
+        keys=keys,
+        show=show,
+        state=state or default_url(),
+        resume=resume,
+        options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
+    )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
     texts = _texts(done.certificate.tables)
     if form == "json":
         facts: dict[str, Any] = {
-            "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
+            "tables": {str(n): _table(done, n) for n in done.rows},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
         }
@@ -67,6 +124,16 @@ def command(
         click.echo(f"Not looked at: {item}")
     if done.certificate_path:
         click.echo(f"Certificate: {done.certificate_path}")
+
+
+def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
+    chunks, reused = done.chunks.get(name, (0, 0))
+    return {
+        "rows": done.rows[name],
+        "chunks": chunks,
+        "chunks_reused": reused,
+        "seconds": round(done.seconds[name], 3),
+    }
 
 
 def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dbmask import __version__
+from dbmask.cloner.page import render
+from dbmask.cloner.signing import SigningKey, signed
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
+from dbmask_sql.jcs import canonical_json
 
 __all__ = ["Certificate", "Check", "describe", "write_certificate"]
 
@@ -26,6 +28,7 @@ class Check:
     passed: bool
     found: str
     figures: Mapping[str, float | int | None] = field(default_factory=dict)
+    """Numbers that ``found`` says in words; ``seen``, of how many rows or values, is the check's coverage."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Certificate:
     checks: Sequence[Check]
     not_looked_at: Sequence[str]
     left_out: Sequence[str]
+    literals: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    default: str = "deny"
+    job: str = "clone"
     version: str = __version__
 
     @property
@@ -54,7 +61,7 @@ class Certificate:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"dbmask": self.version, "passed": self.passed, **asdict(self)}
+        return {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
 
 
 def describe(
@@ -93,15 +100,34 @@ def _found(found: Mapping[Any, Mapping[str, Any]] | None, table: TablePlan, colu
 
 def policy_facts(policy: Policy) -> dict[str, str]:
     """What a certificate says of the policy."""
-    return {"policy": policy.path, "policy_digest": policy.digest, "epoch": policy.epoch}
+    return {
+        "policy": policy.path,
+        "policy_digest": policy.digest,
+        "epoch": policy.epoch,
+        "default": policy.default.value,
+    }
 
 
-def write_certificate(certificate: Certificate, path: Path) -> None:
-    """Write it as JSON, complete or not at all. Raises OSError."""
+def write_certificate(certificate: Certificate, path: Path, key: SigningKey | None = None) -> tuple[Path, ...]:
+    """Write it as canonical JSON (RFC 8785) and as a page beside it, each complete or not at all; signed where there is a ``key``.
+
+    Returns both paths; a ``path`` that ends in .html is the page's, and no other file is written. Raises OSError.
+    """
+    document = signed(certificate.as_dict(), key)
+    texts = {path.with_suffix(".html"): render(document)}
+    if path.suffix.lower() not in (".html", ".htm"):
+        texts = {path: canonical_json(document) + "\n", **texts}
+    else:
+        texts = {path: texts[path.with_suffix(".html")]}
+    for place, text in texts.items():
+        _write(place, text)
+    return tuple(texts)
+
+
+def _write(path: Path, text: str) -> None:
     partial = path.with_name(path.name + f".{os.getpid()}.tmp")
-    text = json.dumps(certificate.as_dict(), indent=2, ensure_ascii=False, sort_keys=True)
     try:
-        partial.write_text(text + "\n", "utf-8")
+        partial.write_text(text, "utf-8")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

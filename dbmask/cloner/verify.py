@@ -8,12 +8,13 @@ and bounded in memory whatever the table's size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dbmask.cloner.certificate import Check
+from dbmask.cloner.sampling import in_sample, row_sample
 from dbmask.engine import masked_batches
 from dbmask.keys import KeyRing
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan, pads_for, reading
@@ -24,9 +25,6 @@ from dbmask.schema import ColumnType, Table, TableName
 from dbmask.spi import Reader
 from dbmask_sql.canonical import canonical_text, canonicalizer
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-
 __all__ = ["SAMPLE_ROWS", "verify_rows", "verify_shares"]
 
 SAMPLE_ROWS = 200_000
@@ -34,6 +32,8 @@ SAMPLE_ROWS = 200_000
 
 _MADE = (RunsIn.SQL, RunsIn.PYTHON)
 _Rows = dict[str, list[bytes | None]]
+_Chances = list[dict[bytes, float] | None]
+"""For each masked column: by a value's fingerprint, the probability that its mask leaves it; None where that is not known."""
 
 
 def _count(reader: Reader, table: Table, where: str | None, dialect: str) -> int:
@@ -87,15 +87,42 @@ def verify_shares(
             unseen.append(f"{plan.name}: has no primary key in the replica, so equal values were not counted")
             continue
         modulus = max(1, rows[plan.name] // SAMPLE_ROWS)
-        before = _source_rows(plan, masked, source, dialects[0], keys, modulus)
+        chances: _Chances = [{} if _stays(plan, c) else None for c in masked]
+        before = _source_rows(plan, masked, source, dialects[0], keys, modulus, chances)
         after = _replica_rows(plan, masked, replica, dialects[1], modulus)
-        checks += [_share(plan, c, i, before, after, modulus) for i, c in enumerate(masked)]
+        checks += [_share(plan, c, i, before, after, modulus, chances[i]) for i, c in enumerate(masked)]
     return checks, unseen
 
 
-def _share(plan: TablePlan, column: ColumnPlan, at: int, before: _Rows, after: _Rows, modulus: int) -> Check:
+def _stays(plan: TablePlan, column: ColumnPlan) -> Callable[[Any], float] | None:
+    """What a column's mask says of single values, where it does."""
+    for unit in plan.units:
+        if column.column.name in unit.bound.outputs:
+            found: Callable[[Any], float] | None = getattr(unit.bound, "stays", None)
+            return found
+    return None
+
+
+def _expected(chances: Iterable[float]) -> float:
+    """How many of independent values may stay: the mean, five standard deviations, and two where any is to be expected at all."""
+    known = list(chances)
+    mean = sum(known)
+    return math.floor(mean + 5 * math.sqrt(sum(p * (1 - p) for p in known)) + (2 if mean > 1e-6 else 0))
+
+
+def _share(
+    plan: TablePlan,
+    column: ColumnPlan,
+    at: int,
+    before: _Rows,
+    after: _Rows,
+    modulus: int,
+    chances: dict[bytes, float] | None,
+) -> Check:
     seen = equal = 0
     missing = 0
+    drawn: list[bytes] = []
+    stayed: list[bytes] = []
     for key, values in before.items():
         fellow = after.get(key)
         if fellow is None:
@@ -106,11 +133,22 @@ def _share(plan: TablePlan, column: ColumnPlan, at: int, before: _Rows, after: _
             continue
         seen += 1
         equal += raw == fellow[at]
+        if chances is not None:
+            drawn.append(raw)
+            if raw == fellow[at]:
+                stayed.append(raw)
     share = equal / seen if seen else 0.0
     allowed = column.unchanged
     # Three standard deviations of a binomial share, and one row, are left to chance.
     slack = 3 * math.sqrt(allowed * (1 - allowed) / seen) + 1 / seen if seen and allowed > 0 else 0.0
     passed = share <= min(allowed + slack, 1.0) and missing == 0
+    if chances is not None and seen:
+        # Equal values share one draw, where the mask depends on nothing else: each counts once.
+        once = _value_only(plan, column)
+        drawn, stayed = (list(dict.fromkeys(some)) if once else some for some in (drawn, stayed))
+        most = _expected(chances[v] for v in drawn)
+        allowed = min(1.0, most / len(drawn))
+        passed = len(stayed) <= most and missing == 0
     looked = "every row" if modulus == 1 else f"a sample of {len(before):,} rows over the whole table"
     found = f"{share:.1%} of {seen:,} values stayed equal, {allowed:.1%} allowed under {column.mask} ({looked})"
     if missing:
@@ -119,32 +157,8 @@ def _share(plan: TablePlan, column: ColumnPlan, at: int, before: _Rows, after: _
     return Check("unchanged", f"{plan.name}.{column.column.name}", passed, found, figures)
 
 
-def _in_sample(key: str, modulus: int) -> bool:
-    """The same class of rows that :func:`_sampling` picks in SQL: 60 bits of the key's SHA-256, modulo."""
-    return modulus == 1 or int(sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:15], 16) % modulus == 0
-
-
-def _sampling(
-    keys: Sequence[exp.Expression], types: Sequence[ColumnType], dialect: str, modulus: int
-) -> exp.Expression | None:
-    """The condition that picks the sample in the database; None where all rows are read or it cannot be said there."""
-    from sqlglot import exp
-
-    from dbmask_sql.dialects import dialect as primitives
-    from dbmask_sql.dialects.base import integer, text
-
-    to = primitives(dialect)
-    if modulus == 1:
-        return None
-    parts: list[exp.Expression] = []
-    for key, type_ in zip(keys, types, strict=True):
-        made = to.canonical(key.copy(), type_.kind, type_.padded)
-        if made is None:
-            return None
-        parts += [text("|"), made] if parts else [made]
-    joined = to.concat(*parts) if len(parts) > 1 else parts[0]
-    word = to.word(to.sha256_hex(to.utf8(joined)), 0)
-    return exp.EQ(this=to.mod(word, modulus), expression=integer(0))
+def _value_only(plan: TablePlan, column: ColumnPlan) -> bool:
+    return all(u.promises(column.column.name).value_only for u in plan.units if column.column.name in u.bound.outputs)
 
 
 def _key_types(plan: TablePlan) -> list[ColumnType]:
@@ -153,7 +167,13 @@ def _key_types(plan: TablePlan) -> list[ColumnType]:
 
 
 def _source_rows(
-    plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, keys: KeyRing, modulus: int
+    plan: TablePlan,
+    masked: Sequence[ColumnPlan],
+    reader: Reader,
+    dialect: str,
+    keys: KeyRing,
+    modulus: int,
+    chances: _Chances,
 ) -> _Rows:
     """Masked key -> raw values, for the sampled rows of the source."""
     from sqlglot import exp
@@ -170,7 +190,7 @@ def _source_rows(
     query = part.query.select(*raws)
     if not part.leftover:
         masked_keys = [query.expressions[part.ready[part.writes.index(k)]].this for k in key]
-        picked = _sampling(masked_keys, _key_types(plan), dialect, modulus)
+        picked = row_sample(masked_keys, _key_types(plan), dialect, modulus)
         query = query if picked is None else query.where(picked)
     reader.use_keys(pads_for([query], keys))
     width = len(part.writes)
@@ -181,7 +201,7 @@ def _source_rows(
         ready=(*part.ready, *range(extra, extra + len(masked))),
     )
     where = [part.writes.index(k) for k in key]
-    return _collect(reader, both, where, range(width, width + len(masked)), plan, masked, modulus)
+    return _collect(reader, both, where, range(width, width + len(masked)), plan, masked, modulus, chances)
 
 
 def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader, dialect: str, modulus: int) -> _Rows:
@@ -194,7 +214,7 @@ def _replica_rows(plan: TablePlan, masked: Sequence[ColumnPlan], reader: Reader,
     query = exp.select(*(exp.alias_(column(n, SOURCE_ALIAS), f"c{i}", quoted=True) for i, n in enumerate(names)))
     query = query.from_(relation(plan.table))
     width = len(plan.table.primary_key)
-    picked = _sampling([column(n, SOURCE_ALIAS) for n in names[:width]], _key_types(plan), dialect, modulus)
+    picked = row_sample([column(n, SOURCE_ALIAS) for n in names[:width]], _key_types(plan), dialect, modulus)
     query = query if picked is None else query.where(picked)
     part = Reading(query, tuple(f"c{i}" for i in range(len(names))), tuple(range(len(names))), ())
     return _collect(reader, part, range(width), range(width, len(names)), plan, masked, modulus)
@@ -208,18 +228,24 @@ def _collect(
     plan: TablePlan,
     masked: Sequence[ColumnPlan],
     modulus: int,
+    chances: _Chances | None = None,
 ) -> _Rows:
+    stays = [_stays(plan, c) for c in masked]
     keyed = list(zip([canonical_text(t.kind, t.padded) for t in _key_types(plan)], key_at, strict=True))
     texts = [canonicalizer(c.column.type.kind, c.column.type.padded) for c in masked]
     found: _Rows = {}
     for batch in masked_batches(reader, part):
         for row in zip(*batch, strict=True):
             key = "|".join([text(row[i]) for text, i in keyed])
-            if _in_sample(key, modulus):
+            if in_sample(key, modulus):
                 # Only fingerprints are held: a sample of long texts stays small.
-                found[key] = [
+                values = [
                     None if row[i] is None else _short(text(row[i])) for i, text in zip(value_at, texts, strict=True)
                 ]
+                found[key] = values
+                for i, short, known, chance in zip(value_at, values, chances or (), stays, strict=False):
+                    if known is not None and chance is not None and short and short not in known:
+                        known[short] = chance(row[i])
     return found
 
 

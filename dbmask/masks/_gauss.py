@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import struct
 from typing import NamedTuple
 
-__all__ = ["CENTRE", "FIELDS", "Scale", "analytic_sigma", "classic_sigma", "secure_gauss", "secure_laplace", "total_of"]
+__all__ = [
+    "CENTRE",
+    "ENTROPY",
+    "FIELDS",
+    "Scale",
+    "analytic_sigma",
+    "classic_sigma",
+    "secure_gauss",
+    "secure_laplace",
+    "total_of",
+]
 
 # A PRF's four 60-bit words are sixteen uniform numbers of 15 bits. Their sum is near enough to a Gaussian (its tails
 # end at 6.9 standard deviations), and summing needs integers only: two fields of 30 bits are added at a time.
@@ -85,6 +97,32 @@ def _log_tail(x: float) -> float:
     if x < 30:
         return math.log(0.5 * math.erfc(x / math.sqrt(2)))
     return -x * x / 2 - math.log(x * math.sqrt(2 * math.pi)) + math.log1p(-1 / x**2 + 3 / x**4)
+
+
+class Entropy(random.SystemRandom):
+    """The operating system's randomness, fetched some thousand bytes at a time: a call for each number takes longer than its use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: list[float] = []
+
+    def forget(self) -> None:
+        """Drop what was fetched: two processes must not draw the same."""
+        self._pool.clear()
+        self.gauss_next = None
+
+    def random(self) -> float:
+        """A float in [0, 1) with 53 random bits."""
+        while True:
+            try:
+                return self._pool.pop()
+            except IndexError:  # empty, or emptied by another thread
+                words = struct.unpack("<512Q", os.urandom(4096))
+                self._pool.extend([(word >> 11) * 2**-53 for word in words])
+
+
+ENTROPY = Entropy()
+os.register_at_fork(after_in_child=ENTROPY.forget)
 
 
 def secure_gauss(sigma: float, source: random.Random) -> float:

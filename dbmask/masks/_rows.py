@@ -46,6 +46,7 @@ class RowBound:
     on_empty: Any = None
     label: str = ""
     repeats: bool = True
+    stays: Callable[[Any], float] | None = None
 
     @classmethod
     def of(

@@ -248,6 +248,8 @@ class ValueBound:
     on_empty: Any = None
     label: str = ""
     keeps_empty: bool = False
+    stays: Callable[[Any], float] | None = None
+    """The probability, over keys, that the mask gives a value back as it was: what verification allows. None where it is not known."""
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -17,6 +18,8 @@ from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises, nearest
 
 __all__ = ["Checksum", "CreditCard"]
 
+_CHECKS = 3
+_DRAWN_MOST = 1_000
 _TRIES = 20_000
 """More than any kind was seen to need; the rarest takes some hundred."""
 
@@ -66,7 +69,13 @@ class Checksum(KeyedMask):
             raise BindError(f"there is no kind of number {self.type!r}")
         key = self.key(keys).sub(SHORT.get(self.type, self.type))
         promises = Promises(type=type_, injective=self.unique, total=False, keyed=True)
-        return self.bound(columns, promises, self._python(key, valid))
+        return replace(self.bound(columns, promises, self._python(key, valid)), stays=self._stays)
+
+    def _stays(self, value: Any) -> float:
+        """At most: one in as many texts as are drawn from, check digits left out, for each text that is drawn before one fits."""
+        sizes = [len(letters) for char in str(value) if (letters := alphabet(char)) and letters != char]
+        drawn = sizes[self.keep_prefix :] if self.keep_prefix < len(sizes) else sizes
+        return min(1.0, _DRAWN_MOST / prod(drawn[:-_CHECKS]))
 
     def _python(self, key: ColumnKey, valid: Callable[[str], bool]) -> Callable[[Any], str]:
         step = _bijective(key) if self.unique else _drawn(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from unicodedata import category
 
@@ -66,7 +66,18 @@ class Imitate(KeyedMask):
             )
         key = self.key(keys)
         promises = Promises(type=type_, injective=self.unique, total=not self.unique, keyed=True)
-        return self.bound(columns, promises, self.bijection(key) if self.unique else self.function(key))
+        made = self.bound(columns, promises, self.bijection(key) if self.unique else self.function(key))
+        return replace(made, stays=self._stays)
+
+    def _stays(self, value: Any) -> float:
+        """One in as many texts as the layout has; for a forced change none, but for texts without a letter or digit."""
+        chance = 1.0
+        for char in str(value):
+            letters = self._alphabet(char) or char
+            if self.force_change and letters != char and len(letters) > 1:
+                return 0.0
+            chance *= 1 / len(letters) if char in letters else 0.0
+        return chance
 
     def _alphabet(self, char: str) -> str:
         kind = category(char)

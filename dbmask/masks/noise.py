@@ -7,7 +7,7 @@ import math
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from pydantic import Field
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
-from dbmask.masks._gauss import Scale, analytic_sigma, classic_sigma, secure_gauss, secure_laplace, total_of
+from dbmask.masks._gauss import ENTROPY, Scale, analytic_sigma, classic_sigma, secure_gauss, secure_laplace, total_of
 from dbmask.masks._noise_sql import noise_sql
 from dbmask.masks._rows import RowBound, text_of
 from dbmask.masks.base import Bound, Case, Columns, KeyedMask, Promises
@@ -119,7 +119,7 @@ class Noise(KeyedMask):
         return self._keyed(columns, keys, finish)
 
     def _unkeyed(self, columns: Columns, finish: _Finish) -> Bound:
-        source = random.SystemRandom()
+        source = ENTROPY
         deviation, seed = self.deviation, self.seed
         draw: Callable[[float], float]
         if seed is not None:
@@ -149,7 +149,9 @@ class Noise(KeyedMask):
             warnings=self._warnings(),
             budget=budget,
         )
-        return RowBound.of(self, columns, (), promises, python, repeats=seed is not None)
+        return replace(
+            RowBound.of(self, columns, (), promises, python, repeats=seed is not None), stays=self._stays(finish)
+        )
 
     @property
     def _delta_spent(self) -> float:
@@ -193,7 +195,7 @@ class Noise(KeyedMask):
             keyed=True,
             warnings=() if row else ("the table has no primary key: equal values get equal noise",),
         )
-        return RowBound.of(
+        bound = RowBound.of(
             self,
             columns,
             row,
@@ -204,6 +206,25 @@ class Noise(KeyedMask):
             ),
             repeats=not row,
         )
+        return replace(bound, stays=self._stays(finish))
+
+    def _stays(self, finish: _Finish) -> Callable[[Any], float] | None:
+        """The probability that noise is rounded away, or clipped at the bound where a value stands; None without a fixed step."""
+        if finish.step is None:
+            return None
+        half, scale = 0.5 * 10.0**-finish.step, float(self.deviation)
+        laplace = self.epsilon is not None and self.mechanism == "laplace"
+        lost = -math.expm1(-half / scale) if laplace else math.erf(half / (scale * math.sqrt(2)))
+        low, high = finish.limits
+
+        def stays(value: Any) -> float:
+            number = self._number(value)
+            if number is None:
+                return 0.0
+            at_bound = (low is not None and number <= low) or (high is not None and number >= high)
+            return (1 + lost) / 2 if at_bound else lost
+
+        return stays
 
     def _number(self, value: Any, exact: bool = False) -> int | float | Decimal | None:
         """The value as a number; None where ``on_invalid: null`` lets it go. Raises ValueError otherwise."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isqrt
 from typing import Any, ClassVar, NamedTuple
@@ -79,12 +79,15 @@ class Permute(KeyedMask):
                 raise ValueError("not an integer")
             return made(run(number))
 
-        return self.bound(
+        made_bound = self.bound(
             columns,
             Promises(type=type_, injective=True, keyed=True),
             python,
             lambda value, dialect: _sql(value, zones, key, dialect),
         )
+        starts = [z.low for z in zones]
+        # A random permutation leaves one of its places, on average, as it was.
+        return replace(made_bound, stays=lambda value: 1 / zones[bisect_right(starts, int(value)) - 1].size)
 
     def _zones(self, smallest: int, largest: int) -> list[_Zone]:
         """The type's range, cut where a value must not cross."""

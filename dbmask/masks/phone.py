@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 from unicodedata import category, decimal
 
@@ -72,7 +72,8 @@ class Phone(KeyedMask):
         if not type_.is_text:
             raise BindError(f"phone makes text, and the column is {type_}", "use permute, fixed or null")
         stream = Stream(self.key(keys))
-        return self.bound(columns, Promises(type=type_, keyed=True), lambda v: self._masked(str(v), stream))
+        bound = self.bound(columns, Promises(type=type_, keyed=True), lambda v: self._masked(str(v), stream))
+        return replace(bound, stays=lambda v: 0.0 if any(_plan(str(v), self.keep_start)[0]) else 1.0)
 
     def _masked(self, text: str, stream: Stream) -> str:
         letters, digits = _plan(text, self.keep_start)

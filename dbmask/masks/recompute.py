@@ -18,7 +18,7 @@ class Recompute(Mask):
     """The database fills the column: it is generated, or a trigger or its default makes it from masked values."""
 
     name: ClassVar[str] = "recompute"
-    profiles: ClassVar[frozenset[str]] = frozenset({"clone"})
+    profiles: ClassVar[frozenset[str]] = frozenset({"clone", "view"})
 
     def bind(self, columns: Columns, keys: KeyRing) -> Bound:
         """Fit columns that the database can fill. Raises BindError where nothing is seen that would."""

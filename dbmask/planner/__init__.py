@@ -6,6 +6,7 @@ from contextlib import closing
 
 from dbmask.keys import KeyRing
 from dbmask.planner.build import build_plan
+from dbmask.planner.literals import check_literals
 from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
 from dbmask.planner.select import Reading, pads_for, reading
 from dbmask.planner.targets import check_structure, check_target, target_tables
@@ -24,6 +25,7 @@ __all__ = [
     "TablePlan",
     "Unit",
     "build_plan",
+    "check_literals",
     "check_target",
     "pads_for",
     "plan",
@@ -54,7 +56,7 @@ def plan(
         with closing(connector_for(source).source(source)) as opened:
             made = plan_source(policy, opened, Profile(profile), keys)
             if made.profile is Profile.CLONE:
-                made = check_structure(made, opened)
+                made = check_structure(made, opened, policy)
             if target is not None:
                 with closing(connector_for(target).target(target)) as other:
                     check_target(opened, other, overwrite)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dbmask.errors import ConnectorError, Problem, UsageError
+from dbmask.planner.literals import check_literals
 from dbmask.planner.model import Plan, RunsIn, TablePlan
-from dbmask.policy.model import TableMode
+from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import TableKind
 from dbmask.spi import Source, Target, TargetTable
 
@@ -30,15 +31,15 @@ def _target_table(plan: TablePlan) -> TargetTable:
     return TargetTable(plan.table, plan.writes, plan.dropped, types)
 
 
-def check_structure(plan: Plan, source: Source) -> Plan:
-    """The plan with a problem where the source cannot give the structure of what the plan keeps."""
+def check_structure(plan: Plan, source: Source, policy: Policy) -> Plan:
+    """The plan with a problem where the source cannot give the structure of what the plan keeps, or where that holds raw values."""
     if plan.problems:
         return plan
     try:
-        source.structure(plan.schema, target_tables(plan))
+        structure = source.structure(plan.schema, target_tables(plan))
     except (UsageError, ConnectorError) as error:
         return replace(plan, problems=(Problem("", str(error)),))
-    return plan
+    return replace(plan, problems=tuple(check_literals(plan, structure, source, policy)[0]))
 
 
 def check_target(source: Source, target: Target, overwrite: bool) -> None:

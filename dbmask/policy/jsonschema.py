@@ -19,6 +19,7 @@ __all__ = ["policy_schema"]
 _MASK = {"$ref": "#/$defs/mask"}
 _SECTIONS = {
     "allow_ddl": "Objects whose definitions may hold literals that equal values of masked columns.",
+    "allow_residue": "Columns of the replica that may hold values of masked columns.",
     "jobs": "Refresh jobs, by name.",
     "keep_previous": "How many earlier replicas are kept.",
     "leftover": "What the proxy shows of columns whose masks run in Python.",

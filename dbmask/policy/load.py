@@ -20,7 +20,7 @@ from dbmask_sql.jcs import canonical_json
 
 __all__ = ["SECTIONS", "TOP", "load_policy", "policy_from_dict", "policy_from_text"]
 
-SECTIONS = ("allow_ddl", "jobs", "keep_previous", "leftover", "subset")
+SECTIONS = ("allow_ddl", "allow_residue", "jobs", "keep_previous", "leftover", "subset")
 """Top-level keys that other jobs read."""
 TOP = ("version", "key", "epoch", "default", "tables", "classes", "include", "relations", *SECTIONS)
 """All top-level keys."""

@@ -32,7 +32,7 @@ class Text(Mask):
 
     name: ClassVar[str] = "text"
     aliases: ClassVar[tuple[str, ...]] = ("unstructured_text",)
-    profiles: ClassVar[frozenset[str]] = frozenset({"clone", "inline", "file", "spark"})
+    profiles: ClassVar[frozenset[str]] = frozenset({"clone", "view", "inline", "file", "spark"})
     cases: ClassVar[tuple[Case, ...]] = (
         Case(
             "Call 555-867-5309.",

@@ -265,7 +265,7 @@ def test_of_large_tables_the_same_sample_is_read_on_both_sides(
 ) -> None:
     monkeypatch.setattr("dbmask.cloner.verify.SAMPLE_ROWS", 50)
     if where == "python":
-        monkeypatch.setattr("dbmask.cloner.verify._sampling", lambda *_: None)
+        monkeypatch.setattr("dbmask.cloner.verify.row_sample", lambda *_: None)
     done = run(source, tmp_path / "replica.db")
     check = next(c for c in done.certificate.checks if c.subject == "main.person.name" and c.kind == "unchanged")
     assert check.figures["sampled_1_in"] == 10

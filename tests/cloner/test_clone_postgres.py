@@ -41,6 +41,9 @@ def target(postgres: Postgres) -> Iterator[str]:
     postgres.drop_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
+    kept = f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask_was_')"
+    for previous in postgres.psql("postgres", kept).splitlines():
+        postgres.drop_database(previous)
     assert (
         postgres.psql("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{REPLICA}__dbmask')")
         == ""
@@ -195,7 +198,7 @@ def test_a_reader_of_the_target_sees_the_old_replica_or_the_new_one(postgres: Po
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        run(rich, target)  # made by dbmask: replaced unasked
+        run(rich, target, keep_previous=0)  # made by dbmask: replaced unasked
     finally:
         stop.set()
         watcher.join()

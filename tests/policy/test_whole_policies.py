@@ -83,6 +83,7 @@ JOBS = """
 version: 1
 default: keep
 allow_ddl: [public.v]
+allow_residue: [public.t.c]
 subset: 5%
 leftover: placeholder
 keep_previous: 2
@@ -142,7 +143,7 @@ def test_the_birth_number_anonymizer() -> None:
 def test_sections_of_other_jobs() -> None:
     policy = Policy.from_text(JOBS)
     assert policy.default is Default.KEEP
-    assert sorted(policy.sections) == ["allow_ddl", "jobs", "keep_previous", "leftover", "subset"]
+    assert sorted(policy.sections) == ["allow_ddl", "allow_residue", "jobs", "keep_previous", "leftover", "subset"]
     assert policy.sections["jobs"]["nightly-staging"]["tables"]["*"] == {"mode": "diff"}
 
 

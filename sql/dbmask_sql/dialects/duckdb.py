@@ -18,6 +18,9 @@ from dbmask_sql.patterns import SPACE, Portable
 __all__ = ["DIALECT"]
 
 _EXACT = "DECIMAL(38,20)"
+_NEAR = 3
+_LOOSE = f"[{SPACE}],|,[{SPACE}]|[{SPACE}]\\z"
+"""White space that stands at the end of a part or, behind a comma, at its beginning."""
 
 
 class DuckDB(Dialect):
@@ -97,6 +100,21 @@ class DuckDB(Dialect):
         return cast(exp.Paren(this=exp.DPipe(this=text("0x"), expression=digits)), "BIGINT", self.name)
 
     def drop_parts(self, value: E, count: int) -> E:
+        if count > _NEAR:
+            return self._parts_dropped(value, count)
+        # Where no white space is to be cut off, the text behind a comma is several times quicker than a list of parts.
+        rest = value.copy()
+        for _ in range(count):
+            after = exp.Add(this=call("INSTR", rest.copy(), text(",")), expression=integer(1))
+            rest = call("SUBSTR", rest, after)
+        bare = call("LENGTH", self.replace(value.copy(), text(","), text("")))
+        commas = exp.Paren(this=exp.Sub(this=call("LENGTH", value.copy()), expression=bare))
+        enough = exp.GTE(this=commas, expression=integer(count))
+        plain = exp.And(this=exp.Not(this=call("REGEXP_MATCHES", value.copy(), text(_LOOSE))), expression=enough)
+        quick = self.replace(rest, text(","), text(", "))
+        return exp.Case(ifs=[exp.If(this=plain, true=quick)], default=self._parts_dropped(value, count))
+
+    def _parts_dropped(self, value: E, count: int) -> E:
         part = exp.column(exp.to_identifier("dbmask_p"))
         each = exp.Lambda(this=call("TRIM", part, text(SPACE)), expressions=[exp.to_identifier("dbmask_p")])
         rest = call("LIST_SLICE", call("STRING_SPLIT", value, text(",")), integer(count + 1), integer(2**31 - 1))

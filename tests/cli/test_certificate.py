@@ -1,0 +1,75 @@
+"""``dbmask certificate``, and the certificate that a clone signs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dbmask.cli import run
+
+CLONE = ["clone", "p.yaml", "--source", "sqlite:///shop.db", "--target", "sqlite:///masked.db", "--quiet"]
+VERIFY = ["certificate", "verify", "c.json", "--public-key", "certificate.pub"]
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DBMASK_KEY", "a key of sixteen characters")
+    monkeypatch.delenv("DBMASK_SIGNING_KEY", raising=False)
+    with closing(sqlite3.connect("shop.db")) as db, db:
+        db.executescript("CREATE TABLE p (id INTEGER PRIMARY KEY, mail TEXT); INSERT INTO p VALUES (1, 'a@b.example')")
+    Path("p.yaml").write_text("version: 1\ntables: {p: {columns: {id: keep, mail: hash}}}\n", "utf-8")
+    return tmp_path
+
+
+def test_a_signed_clone_is_verified_without_the_masking_key(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["certificate", "key"]) == 0
+    assert run([*CLONE, "--certificate", "c.json", "--sign-with", "certificate.key"]) == 0
+    monkeypatch.delenv("DBMASK_KEY")
+    capsys.readouterr()
+    assert run(VERIFY) == 0
+    said = capsys.readouterr().out
+    assert "The signature holds" in said and "checks passed." in said
+    assert run(["certificate", "verify", "c.html", "--public-key", "certificate.pub"]) == 0
+    text = Path("c.json").read_text("utf-8")
+    Path("c.json").write_text(text.replace('"mask":"hash"', '"mask":"keep"'), "utf-8")
+    assert run(VERIFY) == 3
+    assert "it was changed after it was signed" in capsys.readouterr().err
+
+
+def test_the_signing_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["certificate", "key", "-o", "other"]) == 0
+    monkeypatch.setenv("DBMASK_SIGNING_KEY", "other.key")
+    assert run([*CLONE, "--certificate", "c.json"]) == 0
+    assert run(["certificate", "verify", "c.json", "--public-key", "other.pub"]) == 0
+
+
+def test_what_is_not_signed_or_did_not_pass_is_no_proof(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["certificate", "key"]) == 0
+    assert run([*CLONE, "--certificate", "c.json"]) == 0
+    assert run(VERIFY) == 3
+    assert "is not signed" in capsys.readouterr().err
+    from dbmask.cloner.signing import SigningKey, signed
+
+    facts = json.loads(Path("c.json").read_text("utf-8"))
+    facts["checks"][0]["passed"] = False
+    Path("c.json").write_text(json.dumps(signed(facts, SigningKey.load(Path("certificate.key")))), "utf-8")
+    assert run(VERIFY) == 3
+    assert "the certificate says that checks failed" in capsys.readouterr().err
+
+
+def test_a_key_that_cannot_be_used_stops_the_clone_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*CLONE, "--certificate", "c.json", "--sign-with", "nowhere.key"]) == 2
+    assert "nowhere.key cannot be read" in capsys.readouterr().err
+    assert not Path("masked.db").exists()
+
+
+def test_a_pair_is_never_overwritten() -> None:
+    assert run(["certificate", "key"]) == 0
+    assert run(["certificate", "key"]) == 2
