@@ -225,7 +225,7 @@ def test_a_clone_says_what_was_found_in_texts_and_names_rows_without_findings(
     command = ["clone", "p.yaml", "--source", "sqlite:///notes.db", "--target", "sqlite:///out.db", "--quiet"]
     assert run([*command, "--certificate", "c.json"]) == 0
     out = capsys.readouterr().out
-    assert "visit.note: 9 texts, ZIP by regex: 3" in out
+    assert "main.visit.note: 9 texts, ZIP by regex: 3" in out
     named = re.search(
         r"visit\.note: nothing was found in 7 texts: ((?:row [0-9a-f]{16}, ){4}row [0-9a-f]{16}) \.\.\.", out
     )
@@ -234,4 +234,4 @@ def test_a_clone_says_what_was_found_in_texts_and_names_rows_without_findings(
     assert len(set(certified["rows_without_findings"])) == 7
     assert named[1].split(", ") == certified["rows_without_findings"][:5]
     assert run([*command, "--overwrite", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["texts"] == {"visit.note": certified}
+    assert json.loads(capsys.readouterr().out)["texts"] == {"main.visit.note": certified}
