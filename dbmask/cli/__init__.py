@@ -103,7 +103,7 @@ def run(argv: list[str]) -> int:
     """Run the command line; return the exit code. Messages go to stderr."""
     debug = "--debug" in argv
     try:
-        result: Any = cli.main(args=argv, prog_name="dbmask", standalone_mode=False)
+        result: Any = cli.main(args=_with_command(argv), prog_name="dbmask", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         return _interrupted()
@@ -129,6 +129,12 @@ def run(argv: list[str]) -> int:
             f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True
         )
         return 1
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """``--rules R ...`` without a command means ``mask --rules R ...``."""
+    flat = argv[:1] and argv[0].split("=", 1)[0] in ("--rules", "--input", "--output")
+    return ["mask", *argv] if flat else argv
 
 
 def _interrupted() -> int:

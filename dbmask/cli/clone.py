@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from dbmask.schema import TableName
 
 __all__ = ["command"]
+
+_SHOWN = 5
+"""So many rows without findings are named in the output; the certificate names more."""
 
 
 @click.command("clone")
@@ -100,16 +104,20 @@ def command(
     )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    texts = _texts(done.certificate.tables)
     if form == "json":
-        facts = {
+        facts: dict[str, Any] = {
             "tables": {str(n): _table(done, n) for n in done.rows},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
         }
+        if texts:
+            facts["texts"] = texts
         click.echo(json.dumps(facts, indent=2))
         return
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
+    _say(texts)
     for item in done.certificate.left_out:
         click.echo(f"Not in the replica: {item}")
     for item in done.certificate.not_looked_at:
@@ -126,3 +134,26 @@ def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
         "chunks_reused": reused,
         "seconds": round(done.seconds[name], 3),
     }
+
+
+def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What text masks found, by column."""
+    return {
+        f"{table['table']}.{column['column']}": column["found"]
+        for table in tables
+        for column in table["columns"]
+        if "found" in column
+    }
+
+
+def _say(texts: Mapping[str, Any]) -> None:
+    """What text masks found, a line for each column, and the first rows in which they found nothing."""
+    for column, found in texts.items():
+        by = ", ".join(f"{s['label']} by {s['matcher']}: {s['count']:,}" for s in found["spans"]) or "nothing found"
+        click.echo(f"{column}: {found['texts']:,} texts, {by}")
+        for why, count in found["replaced"].items():
+            click.echo(f"{column}: {count:,} texts replaced whole: {why}")
+        if found["without_findings"]:
+            shown = ", ".join(found["rows_without_findings"][:_SHOWN])
+            more = " ..." if found["without_findings"] > _SHOWN else ""
+            click.echo(f"{column}: nothing was found in {found['without_findings']:,} texts: {shown}{more}")
