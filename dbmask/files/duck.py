@@ -25,7 +25,6 @@ _SETTINGS: dict[str, Any] = {
     "allow_community_extensions": "false",
     # Raw rows are not to be left on a disk: what does not fit into the memory is an error.
     "temp_directory": "",
-    "memory_limit": "420MB",
 }
 
 
@@ -44,14 +43,13 @@ def quoted(name: str) -> str:
 
 
 class Duck:
-    """A session in memory. Use it as a context manager."""
+    """A session, in memory or over a file of its own; ``memory`` is the most that it takes. Use it as a context manager."""
 
-    def __init__(self, path: str = ":memory:", threads: int | None = None) -> None:
+    def __init__(self, path: str = ":memory:", memory: str = "420MB") -> None:
         import duckdb
 
         self._stack = contextlib.ExitStack()
-        threads = threads or min(4, os.cpu_count() or 1)
-        settings = {**_SETTINGS, "threads": str(threads)}
+        settings = {**_SETTINGS, "threads": str(min(4, os.cpu_count() or 1)), "memory_limit": memory}
         self.db: DuckDBPyConnection = duckdb.connect(path, config=settings)
         self._stack.callback(self.db.close)
         self.db.execute("SET enable_progress_bar = false")  # it would be drawn into standard output

@@ -26,6 +26,9 @@ from dbmask.schema import Column
 
 __all__ = ["FileJob", "FileResult", "mask_file"]
 
+_ROW_GROUPS = "2GB"
+"""Parquet is read by row groups, whose size whoever wrote the file has chosen."""
+
 
 def mask_file(job: FileJob, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> FileResult:
     """Mask a file. The output appears complete or not at all; it may be the input.
@@ -112,7 +115,7 @@ def _csv(job: FileJob, target: Format, output: Path, stdin: BinaryIO | None) -> 
 def _parquet(job: FileJob, target: Format, output: Path) -> FileResult:
     if job.source is None:
         raise UsageError("Parquet cannot be read from standard input: name a file")
-    with Duck() as duck:
+    with Duck(memory=_ROW_GROUPS) as duck:
         table = f"read_parquet({duck.path(job.source)})"
         try:
             found = duck.columns(f"SELECT * FROM {table}")  # noqa: S608 - a literal
