@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 __all__ = ["bars", "histogram"]
@@ -21,13 +22,11 @@ def histogram(title: str, values: Any, weights: Any = None, threshold: float | N
     elif whole:
         # Sizes span orders of magnitude: bins grow with them.
         edges = np.unique(np.geomspace(max(low, 1), high + 1, _BINS + 1).astype(np.int64))
-        labels = [
-            f"{int(a)}–{int(b) - 1}" if b - a > 1 else str(int(a)) for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        labels = [f"{int(a)}–{int(b) - 1}" if b - a > 1 else str(int(a)) for a, b in itertools.pairwise(edges)]
         edges[0] = low
     else:
         edges = np.linspace(low, high, _BINS // 2 + 1)
-        labels = [f"{a:.2g}–{b:.2g}" for a, b in zip(edges, edges[1:], strict=False)]
+        labels = [f"{a:.2g}–{b:.2g}" for a, b in itertools.pairwise(edges)]
     counts, _ = np.histogram(values, bins=edges, weights=weights)
     ends = edges[1:] - 1 if whole else edges[:-1]
     less = [threshold is not None and (bool(e < threshold) if whole else bool(e >= threshold)) for e in ends]

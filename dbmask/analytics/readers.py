@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.analytics.columns import Column, Frame, encode, frame_of
 from dbmask.analytics.result import AnalyticsError
 from dbmask.errors import ConnectorError, UsageError
+from dbmask.schema import TableName
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +63,7 @@ def _from_duckdb(path: str, parquet: bool, fields: Sequence[str] | None) -> Fram
     values = {"path": path} if parquet else {"path": path, "delim": "\t" if path.lower().endswith(".tsv") else ","}
     with duckdb.connect(config={"preserve_insertion_order": True}) as session:
         try:
-            session.execute(f"CREATE TEMP TABLE data AS {scan}", values)  # noqa: S608 - one of two constants
+            session.execute(f"CREATE TEMP TABLE data AS {scan}", values)
         except duckdb.Error as error:
             # Its message may quote data.
             raise UsageError(f"{path}: cannot be read ({type(error).__name__})") from None
@@ -92,7 +93,8 @@ def _encoded(session: duckdb.DuckDBPyConnection, name: str) -> Column:
 
 
 def _table(source: Source, name: str) -> Table:
-    found = source.schema().find(name)
+    schema = source.schema()
+    found = schema.tables.get(TableName.parse(name, schema.default_schema))
     if found is None:
         raise UsageError(f"there is no table {name}")
     return found
@@ -131,7 +133,7 @@ def _read(url: str, name: str, fields: Sequence[str] | None, grouped: Any, count
         )
         query = exp.select().from_(relation)
         if grouped is None:
-            keys = next((u.columns for u in table.uniques if u.primary), ())
+            keys = table.primary_key
             if not keys:
                 raise UsageError(f"{name} has no primary key: its rows cannot be compared with another table's")
             query = query.select(*(exp.column(c, quoted=True) for c in known))

@@ -40,5 +40,49 @@ def page(results: Sequence[Result], dataset_info: Mapping[str, Any] | None = Non
             "title": "Data utility" if utility else "Re-identification risk",
             "passed": sum(r.passed for r in results),
             "rows": _ROWS,
+            "tables": [_table(r) for r in results],
         },
     )
+
+
+_FIELDS = {
+    "Field Retention": {
+        "Kept": "retention_rate",
+        "Modified, %": "pct_modified",
+        "Dropped, %": "pct_dropped",
+        "Status": "status",
+    },
+    "Statistical Fidelity": {
+        "Type": "type",
+        "Fidelity": "fidelity",
+        "Δ mean": "delta_mean",
+        "Δ std": "delta_std",
+        "Spearman ρ": "spearman_rho",
+        "TVD": "tvd",
+    },
+    "Information Loss": {
+        "Type": "type",
+        "Loss": "ili",
+        "Unchanged": "n_unchanged",
+        "Modified": "n_modified",
+        "Dropped": "n_dropped",
+        "Level": "loss_level",
+    },
+}
+"""The columns of a utility metric's table, and where their cells stand in its details."""
+
+_CLASSES = {"risk": "Risk", "distinct_values": "Values", "emd": "Distance"}
+
+
+def _table(result: Result) -> tuple[list[str], list[list[Any]]]:
+    """Heads and rows of the metric's table: every field, or the worst classes."""
+    if result.score is not None:
+        columns = _FIELDS[result.name]
+        return ["Field", *columns], [[d["field"], *(d.get(k) for k in columns.values())] for d in result.details]
+    key = next((k for k in _CLASSES if k in result.details[0]), "risk")
+    rows = []
+    for detail in result.details[:_ROWS]:
+        satisfied = next(v for k, v in detail.items() if k.startswith("satisfies"))
+        cells = [*detail["quasi_identifiers"].values(), detail["class_size"], detail[key]]
+        rows.append([*cells, "✓ yes" if satisfied else "✗ no"])
+    return [*result.metadata["quasi_identifiers"], "Records", _CLASSES[key], "Satisfied"], rows
