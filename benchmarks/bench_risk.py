@@ -33,7 +33,7 @@ def main() -> None:
             session = duckdb.connect()
             session.register("data", {name: c.codes for name, c in frame.columns.items()})
             names = ", ".join(_QIS)
-            grouped = f"SELECT {names}, count(*), count(DISTINCT salary) FROM data GROUP BY {names}"  # noqa: S608
+            grouped = f"SELECT {names}, count(*), count(DISTINCT salary) FROM data GROUP BY {names}"
             results.append(
                 compare(
                     f"risk, k l t, {distinct:,} sensitive values",

@@ -74,7 +74,8 @@ def categorical_distances(classes: Classes, width: int) -> Floats:
     first = classes.starts[:-1]
     shared = np.add.reduceat(np.abs(p - q), first)
     elsewhere = 1 - np.add.reduceat(q, first)
-    return np.maximum(0.5 * (shared + elsewhere), 0.0)
+    distances: Floats = np.maximum(0.5 * (shared + elsewhere), 0.0)
+    return distances
 
 
 def numeric_distances(classes: Classes, width: int) -> Floats:

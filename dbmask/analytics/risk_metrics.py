@@ -50,9 +50,18 @@ class Question:
         return self.frame.columns[self.sensitive_name or self.qis[0]]
 
     @cached_property
+    def counted(self) -> Column:
+        """The sensitive column as l-diversity counts it: in the order of numbers where each is spelled in one way only.
+
+        One sort then serves all three metrics.
+        """
+        spelled_once = self.numeric is not None and len(self.numeric.labels) == len(self.sensitive.labels)
+        return self.numeric if self.numeric is not None and spelled_once else self.sensitive
+
+    @cached_property
     def classes(self) -> Classes:
         """The equivalence classes, by text."""
-        return classes_of(self.frame, self.qis, self.sensitive)
+        return classes_of(self.frame, self.qis, self.counted)
 
     @cached_property
     def numeric(self) -> Column | None:
@@ -62,7 +71,7 @@ class Question:
     @cached_property
     def ordered(self) -> Classes:
         """The equivalence classes with numbers in their order; the same classes where texts and numbers agree."""
-        if self.numeric is None:
+        if self.numeric is None or self.counted is self.numeric:
             return self.classes
         return classes_of(self.frame, self.qis, self.numeric)
 
@@ -151,7 +160,7 @@ def l_diversity(q: Question) -> Result:
             "quasi_identifiers": classes.identifiers(i),
             "class_size": int(sizes[i]),
             "distinct_values": int(distinct[i]),
-            "value_distribution": classes.members(i, q.sensitive.labels),
+            "value_distribution": classes.members(i, q.counted.labels),
             "satisfies_l": bool(distinct[i] >= q.l),
         }
         for i in _worst(np.argsort(distinct, kind="stable"))

@@ -25,11 +25,11 @@ def singling_out(classes: Classes) -> list[dict[str, Any]]:
     columns = _class_columns(classes)
     names = [name for name, _ in classes.qis]
     found = np.zeros(len(classes.sizes), dtype=bool)
-    table = []
+    table: list[dict[str, Any]] = []
     for size in range(1, len(names) + 1):
         if 1 < size < len(names) and (len(classes.sizes) > _CLASSES or len(table) >= _SETS):
             continue
-        rows = []
+        rows: list[dict[str, Any]] = []
         here = found.copy()
         for chosen in combinations(range(len(names)), size):
             packed, _ = pack([columns[i] for i in chosen])
@@ -44,7 +44,7 @@ def singling_out(classes: Classes) -> list[dict[str, Any]]:
             )
             here |= unique
         found = here
-        table += sorted(rows, key=lambda r: -r["unique_records"])
+        table += sorted(rows, key=lambda r: -int(r["unique_records"]))
     return table
 
 
