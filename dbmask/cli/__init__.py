@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": "dbmask.cli.plan",
     "preview": "dbmask.cli.preview",
     "rollback": "dbmask.cli.rollback",
+    "runs": "dbmask.cli.runs",
     "schema": "dbmask.cli.schema",
     "text": "dbmask.cli.text",
     "uninstall": "dbmask.cli.uninstall",
@@ -56,6 +57,7 @@ _SUMMARY = {
     "plan": "Show what a policy does to a database, and everything that stands against it.",
     "preview": "Show the first rows of a table as a clone would hold them.",
     "rollback": "Put the previous replica back in its place.",
+    "runs": "List past runs with durations and rows.",
     "schema": "Print the JSON Schema of policies, for editors.",
     "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
     "uninstall": "Remove what install made, without a trace.",
@@ -103,7 +105,7 @@ def run(argv: list[str]) -> int:
     """Run the command line; return the exit code. Messages go to stderr."""
     debug = "--debug" in argv
     try:
-        result: Any = cli.main(args=argv, prog_name="dbmask", standalone_mode=False)
+        result: Any = cli.main(args=_with_command(argv), prog_name="dbmask", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         return _interrupted()
@@ -129,6 +131,12 @@ def run(argv: list[str]) -> int:
             f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True
         )
         return 1
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """``--rules R ...`` without a command means ``mask --rules R ...``."""
+    flat = argv[:1] and argv[0].split("=", 1)[0] in ("--rules", "--input", "--output")
+    return ["mask", *argv] if flat else argv
 
 
 def _interrupted() -> int:

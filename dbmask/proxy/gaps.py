@@ -6,6 +6,7 @@ away, :func:`readable_beyond_views` each relation that the role could touch. Bot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,11 +110,28 @@ def _gap(connection: psycopg.Connection[Any], role: str, kind: str, target: str,
 def readable_beyond_views(connection: psycopg.Connection[Any], role: str) -> list[str]:
     """Every relation, quoted as in SQL, that ``role`` has any right on and that is none of its masked views; sorted.
 
-    Sequences and system catalogs count as well. Raises ValueError where there is no such role; psycopg's errors pass through.
+    Sequences and system catalogs count as well. Where the role itself is logged in, it also tries to read each relation of
+    the database. Raises ValueError where there is no such role; psycopg's errors pass through.
     """
     _require(connection, role)
     rows = connection.execute(statement("postgres", "readable_beyond_views").encode(), {"role": role})
-    return sorted({target for _kind, target, _privilege in rows})
+    found = {target for _kind, target, _privilege in rows}
+    who = connection.execute("SELECT current_user = %s AND session_user = %s", (role, role)).fetchone()
+    return sorted(found.union(_tried(connection, role))) if who and who[0] else sorted(found)
+
+
+def _tried(connection: psycopg.Connection[Any], role: str) -> Iterator[str]:
+    """The relations that a SELECT reaches, in spite of what the catalogs say of rights."""
+    from psycopg import errors
+
+    rows = connection.execute(statement("postgres", "relations_beyond_views").encode(), {"role": role}).fetchall()
+    for (target,) in rows:
+        try:
+            with connection.transaction():
+                connection.execute(f"SELECT 1 FROM {target} LIMIT 0".encode())  # noqa: S608 - quoted by the server
+        except errors.InsufficientPrivilege:
+            continue
+        yield target
 
 
 def _require(connection: psycopg.Connection[Any], role: str) -> None:

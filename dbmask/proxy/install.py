@@ -19,7 +19,15 @@ from dbmask.proxy.catalog import VERSION
 from dbmask.proxy.gaps import Gap, open_gaps, readable_beyond_views
 from dbmask.proxy.install_harden import close_gaps, reopen
 from dbmask.proxy.install_make import Maker
-from dbmask.proxy.install_roles import ensure_owner, ensure_role, owner_of, set_password, set_path
+from dbmask.proxy.install_roles import (
+    ensure_owner,
+    ensure_role,
+    owner_of,
+    path_of,
+    restore_path,
+    set_password,
+    set_path,
+)
 from dbmask.proxy.install_views import ViewWriter
 from dbmask.proxy.side_tables import KEY, SideTable, fingerprint_key, side_tables
 from dbmask.registry import connector_for
@@ -143,8 +151,8 @@ class _Installer:
         made, inherited = ensure_role(c, self.role)
         first = one(
             c,
-            "INSERT INTO dbmask.class AS k (role, made, inherited, version, generation, policy, search_path) "
-            "VALUES (%s, %s, %s, %s, 0, %s, '{}') ON CONFLICT (role) DO UPDATE SET version = excluded.version, "
+            "INSERT INTO dbmask.class AS k (role, made, inherited, version, generation, policy, search_path, old_path) "
+            "VALUES (%s, %s, %s, %s, 0, %s, '{}', %s) ON CONFLICT (role) DO UPDATE SET version = excluded.version, "
             "policy = excluded.policy, made = k.made OR excluded.made, inherited = k.inherited OR excluded.inherited "
             "RETURNING made",
             self.role,
@@ -152,6 +160,7 @@ class _Installer:
             inherited,
             VERSION,
             self.policy.digest,
+            path_of(c, self.role),
         )
         return bool(first)
 
@@ -269,11 +278,11 @@ def _elsewhere(connection: psycopg.Connection[Any], role: str) -> bool:
 
 
 def _drop_role(connection: psycopg.Connection[Any], role: str, *, made: bool, inherited: bool) -> list[str]:
-    database = one(connection, "SELECT current_database()")
-    usage = one(connection, "DELETE FROM dbmask.class WHERE role = %s RETURNING usage::text[]", role) or []
+    query = "DELETE FROM dbmask.class WHERE role = %s RETURNING usage::text[], old_path"
+    usage, path = connection.execute(query, (role,)).fetchone() or ([], None)
     if one(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role) is None:
         return []
-    connection.execute(composed("ALTER ROLE {} IN DATABASE {} RESET search_path", role, database))
+    restore_path(connection, role, path)
     connection.execute(composed("REVOKE ALL ON ALL TABLES IN SCHEMA dbmask FROM {}", role))
     connection.execute(composed("REVOKE ALL ON SCHEMA dbmask FROM {}", role))
     for schema in usage:

@@ -13,7 +13,16 @@ from dbmask.proxy.names import short_name
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["RoleError", "ensure_owner", "ensure_role", "owner_of", "set_password", "set_path"]
+__all__ = [
+    "RoleError",
+    "ensure_owner",
+    "ensure_role",
+    "owner_of",
+    "path_of",
+    "restore_path",
+    "set_password",
+    "set_path",
+]
 
 _ATTRIBUTES = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
 
@@ -84,3 +93,26 @@ def set_path(connection: psycopg.Connection[Any], role: str, path: Iterable[str]
     names = sql.SQL(", ").join(sql.Identifier(name) for name in path)
     text = sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}")
     connection.execute(text.format(sql.Identifier(role), sql.Identifier(database), names))
+
+
+def path_of(connection: psycopg.Connection[Any], role: str) -> str | None:
+    """The search_path that is set for the role in this database; None where none is."""
+    query = """
+        SELECT substr(c.setting, length('search_path=') + 1)
+        FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d ON d.oid = s.setdatabase
+        CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+        WHERE r.rolname = %s AND d.datname = current_database() AND starts_with(c.setting, 'search_path=')
+    """
+    found: str | None = one(connection, query, role)
+    return found
+
+
+def restore_path(connection: psycopg.Connection[Any], role: str, path: str | None) -> None:
+    """Set the role's search_path in this database to what it was."""
+    database = one(connection, "SELECT current_database()")
+    if path is None:
+        connection.execute(composed("ALTER ROLE {} IN DATABASE {} RESET search_path", role, database))
+        return
+    connection.execute("SELECT set_config('search_path', %s, true)", (path,))
+    connection.execute(composed("ALTER ROLE {} IN DATABASE {} SET search_path FROM CURRENT", role, database))
+    connection.execute("RESET search_path")

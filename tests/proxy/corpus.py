@@ -15,6 +15,7 @@ from psycopg import sql
 from dbmask.policy import Policy
 from tests.fix_postgres import Postgres
 from tests.fix_servers import alone
+from tests.proxy.own_roles import among_own_roles
 
 __all__ = ["POLICY", "canaries", "corpus", "corpus_database", "corpus_policy"]
 
@@ -80,7 +81,7 @@ def corpus_policy() -> Policy:
 @contextmanager
 def corpus_database(postgres: Postgres, name: str) -> Iterator[str]:
     """A database freshly made from the corpus' setup, and its URL; the setup's roles are the server's, one run at a time."""
-    with alone(postgres.log.parent, "corpus"):
+    with alone(postgres.log.parent, "corpus"), among_own_roles("dm_user", "app_owner"):
         url = postgres.create_database(name)
         try:
             with postgres.connect("postgres") as server:

@@ -14,6 +14,7 @@ from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
 from dbmask.proxy.install import Installed, install
 from tests.fix_postgres import Postgres
+from tests.proxy.own_roles import among_own_roles
 
 __all__ = ["APP", "OTHER", "POLICY", "ROLE", "as_role", "connect", "dump", "policy", "roles", "setup", "source"]
 
@@ -84,7 +85,8 @@ def setup(url: str, role: str = ROLE, text: str = POLICY, **options: Any) -> Ins
 def source(postgres: Postgres, postgres_db: str) -> Iterator[str]:
     """A database with everything that an install meets; after it, no role of these tests is left."""
     postgres.psql(postgres_db.rpartition("/")[2], SETUP)
-    yield postgres_db
+    with among_own_roles():
+        yield postgres_db
     with postgres.connect() as server:
         for role in (ROLE, OTHER, APP):
             if server.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None:

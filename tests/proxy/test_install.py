@@ -44,6 +44,15 @@ def test_uninstall_leaves_no_trace(postgres: Postgres, url: str, harden: bool) -
     assert roles(postgres) == before_roles
 
 
+def test_the_role_tries_every_relation(postgres: Postgres, url: str) -> None:
+    setup(url, harden=True)
+    with as_role(postgres, url) as c:
+        assert readable_beyond_views(c, ROLE) == []
+        with connect(postgres, url) as admin:
+            admin.execute("GRANT SELECT (id) ON visit TO PUBLIC; GRANT SELECT ON dbmask.side TO PUBLIC")
+        assert readable_beyond_views(c, ROLE) == ["dbmask.side", "public.visit"]
+
+
 def test_a_failed_install_changes_nothing(postgres: Postgres, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, before_roles = dump(postgres, url), roles(postgres)
 
@@ -163,12 +172,17 @@ def test_a_role_that_may_do_more_is_refused(postgres: Postgres, url: str, openin
 def test_a_role_that_was_there_stays_as_it_was(postgres: Postgres, url: str) -> None:
     with connect(postgres, url) as c:
         c.execute(f'CREATE ROLE "{ROLE}" LOGIN; GRANT SELECT ON visit TO "{ROLE}"')
+        database = url.rpartition("/")[2]
+        c.execute(f"""ALTER ROLE "{ROLE}" IN DATABASE {database} SET search_path = "odd one", 'public'""".encode())
+        settings = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = %s::regrole"
+        before_path = c.execute(settings, (f'"{ROLE}"',)).fetchall()
         before, before_roles = dump(postgres, url), roles(postgres)
         assert "select public.visit" in {g.name for g in setup(url).gaps}
         assert setup(url, harden=True).gaps == ()
         assert c.execute("SELECT rolinherit FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() == (False,)
         uninstall(url, ROLE)
         assert (dump(postgres, url), roles(postgres)) == (before, before_roles)
+        assert c.execute(settings, (f'"{ROLE}"',)).fetchall() == before_path
 
 
 def test_wrong_use(postgres: Postgres, url: str) -> None:

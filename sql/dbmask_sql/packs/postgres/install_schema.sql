@@ -1,6 +1,7 @@
 -- What dbmask keeps in the source. It belongs to the owner role, and nobody else has a right on it but the masked roles
 -- on the two views at the end, which show each its own rows.
--- One row for each masked role: whether install made it, whether it inherited before, the schemas that it got USAGE on.
+-- One row for each masked role: whether install made it, whether it inherited before, the schemas that it got USAGE on,
+-- and the search_path that it had in this database.
 CREATE TABLE dbmask.class (
   role name PRIMARY KEY,
   made boolean NOT NULL,
@@ -9,7 +10,8 @@ CREATE TABLE dbmask.class (
   generation bigint NOT NULL,
   policy text NOT NULL,
   search_path text[] NOT NULL,
-  usage name[] NOT NULL DEFAULT '{}'
+  usage name[] NOT NULL DEFAULT '{}',
+  old_path text
 );
 CREATE TABLE dbmask.secrets (
   role name NOT NULL REFERENCES dbmask.class ON DELETE CASCADE,
