@@ -83,13 +83,16 @@ def classes_of(frame: Frame, qis: Sequence[str], sensitive: Column) -> Classes:
     for column in columns:
         bound *= len(column.labels) + 1
         direct = direct and bound < 2**62
-    width = len(sensitive.labels) + 1
+    # A power of two: shifts are quicker than divisions.
+    bits = len(sensitive.labels).bit_length()
+    width = 1 << bits
     rows = np.empty(0, dtype=np.int64)
     if not direct or size * width >= 2**62:
         keys, rows, packed = np.unique(packed, return_index=True, return_inverse=True)
     else:
         keys = None
-    both = packed * width + (sensitive.codes + 1)
+    both = packed << bits
+    both |= sensitive.codes + 1
     if frame.weights is None:
         both.sort()
         weights = None
@@ -100,8 +103,8 @@ def classes_of(frame: Frame, qis: Sequence[str], sensitive: Column) -> Classes:
     counts = np.diff(heads, append=len(both)) if weights is None else np.add.reduceat(weights, heads)
     pairs = both[heads]
     del both
-    classes = pairs // width
-    values = pairs - classes * width - 1
+    classes = pairs >> bits
+    values = (pairs & (width - 1)) - 1
     first = _heads(classes)
     starts = np.append(first, len(pairs))
     sizes = np.add.reduceat(counts, first)
