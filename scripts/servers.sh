@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# The PostgreSQL and MariaDB binaries that the tests start their own private servers from.
+# The PostgreSQL and MariaDB binaries that the tests start their own private servers from, and the browser for reports.
 set -euo pipefail
 missing=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
 command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+# The reports are looked at in a browser.
+command -v chromium >/dev/null || missing+=(chromium)
 [ ${#missing[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "Installing ${missing[*]} ..." >&2
@@ -14,7 +16,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   rm -f /usr/sbin/policy-rc.d.dbmask
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q "${missing[@]}" >/dev/null
 else
-  echo "The tests need these servers' programs: ${missing[*]}. Install them first, for example:" >&2
+  echo "The tests need these programs: ${missing[*]}. Install them first, for example:" >&2
   echo "  sudo apt-get install ${missing[*]}" >&2
   exit 1
 fi

@@ -15,6 +15,7 @@ from dbmask.errors import DbmaskError
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
+    "analyze": "dbmask.cli.analyze",
     "certificate": "dbmask.cli.certificate",
     "check": "dbmask.cli.check",
     "clone": "dbmask.cli.clone",
@@ -40,6 +41,7 @@ COMMANDS = {
 """Command name -> module; each module holds a click command called ``command``."""
 
 _SUMMARY = {
+    "analyze": "Measure re-identification risk, and the utility of what was masked.",
     "certificate": "Make keys that sign certificates; check a certificate by its maker's public key.",
     "check": "Compare policy, lock file and database: exit 3 and the list on drift.",
     "clone": "Clone a database into a masked replica.",

@@ -1,0 +1,51 @@
+"""HTML reports: one self-contained file, from templates. Knows nothing of what is reported.
+
+``base.html`` is the page (style, light and dark, print), ``macros.html`` has badges, tables and SVG charts; a package's
+own template extends the first and imports the second.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["render", "write_page"]
+
+
+def render(package: str, template: str, context: Mapping[str, Any]) -> str:
+    """The page of ``package``'s own ``templates/template``, every string escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("dbmask.report")])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["figure"] = figure
+    return environment.get_template(template).render(context)
+
+
+def figure(value: Any) -> str:
+    """A number as people read it: 1,234,567 and 0.1234; other values as text."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    # A text that a macro made keeps its marks; every other one is escaped when it is shown.
+    return f"{value:,.4g}" if isinstance(value, float) else value if isinstance(value, str) else str(value)
+
+
+def write_page(path: str | os.PathLike[str], page: str) -> None:
+    """Write a page; it appears complete or not at all."""
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".html")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(page)
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
