@@ -33,6 +33,7 @@ COMMANDS = {
     "schema": "dbmask.cli.schema",
     "text": "dbmask.cli.text",
     "uninstall": "dbmask.cli.uninstall",
+    "user": "dbmask.cli.user",
     "value": "dbmask.cli.value",
     "verify": "dbmask.cli.verify",
 }
@@ -57,6 +58,7 @@ _SUMMARY = {
     "schema": "Print the JSON Schema of policies, for editors.",
     "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
     "uninstall": "Remove what install made, without a trace.",
+    "user": "Add, remove and list the users of the proxy.",
     "value": "Mask values from standard input as a column's are masked.",
     "verify": "Compare a replica that is there with its source and its policy.",
 }
