@@ -11,14 +11,14 @@ from typing import Any
 
 from dbmask.proxy.rewrite_catalog import HIDING, Catalog
 
-__all__ = ["Refused", "Rewriter", "Rewritten"]
+__all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
-_SETTINGS = frozenset(
-    "application_name client_encoding client_min_messages datestyle intervalstyle timezone extra_float_digits bytea_output "
-    "statement_timeout lock_timeout idle_in_transaction_session_timeout search_path work_mem enable_seqscan jit".split()
+SETTINGS = frozenset(
+    ["application_name", "client_encoding", "client_min_messages", "datestyle", "intervalstyle", "timezone", "extra_float_digits", "bytea_output", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "search_path", "work_mem", "enable_seqscan", "jit"]
 )
 _PLAIN = frozenset(("transaction_stmt", "variable_show_stmt", "fetch_stmt", "close_portal_stmt", "deallocate_stmt"))
 _MAX_DEPTH = 400
+_LAST_PLAIN_TRANSACTION = 7  # TRANS_STMT_ROLLBACK_TO; two-phase commit comes after it
 
 
 class Refused(Exception):
@@ -104,7 +104,7 @@ class _Statement:
             self.visit(statement.query, frozenset(), 0)
         elif kind == "variable_set_stmt":
             self._set(statement)
-        elif kind == "transaction_stmt" and "PREPARED" in str(statement.kind_name if False else statement):
+        elif kind == "transaction_stmt" and statement.kind > _LAST_PLAIN_TRANSACTION:
             raise Refused("0A000", "two-phase commit is not supported")
         elif kind == "variable_show_stmt" and statement.name.lower().startswith("dbmask"):
             raise Refused("42501", "this setting is not shown")
@@ -117,7 +117,7 @@ class _Statement:
             return
         if name in ("transaction", "session characteristics", "transaction_isolation", "transaction_read_only"):
             name = "timezone"
-        if name not in _SETTINGS:
+        if name not in SETTINGS:
             raise Refused("42501", "this setting is not to be set here")
         if name == "client_encoding" and statement.args:
             if statement.args[0].a_const.sval.sval.lower().replace("-", "") not in ("utf8", "unicode"):
@@ -196,7 +196,11 @@ class _Statement:
         schemas = [var.schemaname] if var.schemaname else ["pg_catalog", *self.path]
         for schema in schemas:
             key = (schema, var.relname)
-            if key in self.catalog.relations or key in self.catalog.hiding or (self.check and key in self.catalog.views):
+            if (
+                key in self.catalog.relations
+                or key in self.catalog.hiding
+                or (self.check and key in self.catalog.views)
+            ):
                 return key
         raise Refused("42501", "a relation of this statement does not exist or is not to be read here")
 

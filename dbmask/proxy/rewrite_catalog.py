@@ -13,35 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDING", "Catalog", "load_catalog"]
 
-_RELATIONS = (
-    "pg_class pg_namespace pg_attribute pg_type pg_index pg_constraint pg_attrdef pg_description pg_proc pg_am pg_opclass "
-    "pg_operator pg_collation pg_enum pg_range pg_inherits pg_database pg_roles pg_settings pg_tables pg_views pg_indexes "
-    "pg_language pg_extension pg_trigger pg_policy pg_rewrite pg_sequence pg_depend pg_tablespace pg_timezone_names "
-    "pg_timezone_abbrevs pg_partitioned_table pg_publication pg_publication_rel pg_publication_namespace pg_statistic_ext "
-    "pg_foreign_table pg_event_trigger pg_cast pg_aggregate pg_matviews pg_conversion pg_ts_config pg_ts_dict"
-).split()
-_SCHEMA_VIEWS = (
-    "columns tables views schemata table_constraints key_column_usage constraint_column_usage referential_constraints "
-    "routines parameters sequences domains character_sets collations information_schema_catalog_name"
-).split()
+_RELATIONS = ["pg_class", "pg_namespace", "pg_attribute", "pg_type", "pg_index", "pg_constraint", "pg_attrdef", "pg_description", "pg_proc", "pg_am", "pg_opclass", "pg_operator", "pg_collation", "pg_enum", "pg_range", "pg_inherits", "pg_database", "pg_roles", "pg_settings", "pg_tables", "pg_views", "pg_indexes", "pg_language", "pg_extension", "pg_trigger", "pg_policy", "pg_rewrite", "pg_sequence", "pg_depend", "pg_tablespace", "pg_timezone_names", "pg_timezone_abbrevs", "pg_partitioned_table", "pg_publication", "pg_publication_rel", "pg_publication_namespace", "pg_statistic_ext", "pg_foreign_table", "pg_event_trigger", "pg_cast", "pg_aggregate", "pg_matviews", "pg_conversion", "pg_ts_config", "pg_ts_dict"]
+_SCHEMA_VIEWS = ["columns", "tables", "views", "schemata", "table_constraints", "key_column_usage", "constraint_column_usage", "referential_constraints", "routines", "parameters", "sequences", "domains", "character_sets", "collations", "information_schema_catalog_name"]
 _LITERALS = frozenset(
-    "prosrc probin proargdefaults prosqlbody description definition indexdef column_default generation_expression "
-    "check_clause view_definition routine_definition parameter_default domain_default typdefault typdefaultbin attmissingval "
-    "seqmin tgargs tgqual stxexprs extconfig extcondition ftoptions evtname boot_val reset_val sourcefile external_name".split()
+    ["prosrc", "probin", "proargdefaults", "prosqlbody", "description", "definition", "indexdef", "column_default", "generation_expression", "check_clause", "view_definition", "routine_definition", "parameter_default", "domain_default", "typdefault", "typdefaultbin", "attmissingval", "seqmin", "tgargs", "tgqual", "stxexprs", "extconfig", "extcondition", "ftoptions", "evtname", "boot_val", "reset_val", "sourcefile", "external_name"]
 )
-_VOLATILE = frozenset("random clock_timestamp timeofday gen_random_uuid setseed random_normal".split())
+_VOLATILE = frozenset(["random", "clock_timestamp", "timeofday", "gen_random_uuid", "setseed", "random_normal"])
 _PG = frozenset(
-    "pg_table_is_visible pg_type_is_visible pg_function_is_visible pg_operator_is_visible pg_opclass_is_visible "
-    "pg_collation_is_visible pg_conversion_is_visible pg_ts_config_is_visible pg_ts_dict_is_visible "
-    "pg_get_userbyid pg_encoding_to_char pg_typeof pg_size_pretty pg_backend_pid pg_is_in_recovery pg_has_role "
-    "pg_postmaster_start_time pg_get_function_identity_arguments pg_get_function_result pg_relation_is_publishable "
-    "pg_my_temp_schema pg_is_other_temp_schema pg_char_to_encoding pg_client_encoding pg_table_size pg_relation_size "
-    "pg_total_relation_size pg_get_keywords pg_index_column_has_property pg_tablespace_location pg_collation_for".split()
+    ["pg_table_is_visible", "pg_type_is_visible", "pg_function_is_visible", "pg_operator_is_visible", "pg_opclass_is_visible", "pg_collation_is_visible", "pg_conversion_is_visible", "pg_ts_config_is_visible", "pg_ts_dict_is_visible", "pg_get_userbyid", "pg_encoding_to_char", "pg_typeof", "pg_size_pretty", "pg_backend_pid", "pg_is_in_recovery", "pg_has_role", "pg_postmaster_start_time", "pg_get_function_identity_arguments", "pg_get_function_result", "pg_relation_is_publishable", "pg_my_temp_schema", "pg_is_other_temp_schema", "pg_char_to_encoding", "pg_client_encoding", "pg_table_size", "pg_relation_size", "pg_total_relation_size", "pg_get_keywords", "pg_index_column_has_property", "pg_tablespace_location", "pg_collation_for"]
 )
 HIDING = frozenset(
-    "pg_get_expr pg_get_constraintdef pg_get_indexdef pg_get_viewdef pg_get_ruledef pg_get_triggerdef pg_get_functiondef "
-    "pg_get_function_arguments pg_get_function_arg_default pg_get_partkeydef pg_get_statisticsobjdef "
-    "pg_get_partition_constraintdef pg_get_statisticsobjdef_columns obj_description col_description shobj_description".split()
+    ["pg_get_expr", "pg_get_constraintdef", "pg_get_indexdef", "pg_get_viewdef", "pg_get_ruledef", "pg_get_triggerdef", "pg_get_functiondef", "pg_get_function_arguments", "pg_get_function_arg_default", "pg_get_partkeydef", "pg_get_statisticsobjdef", "pg_get_partition_constraintdef", "pg_get_statisticsobjdef_columns", "obj_description", "col_description", "shobj_description"]
 )
 """Functions that show definitions or comments, which may hold literals: NULL stands in their place."""
 _NEVER = re.compile(

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-__all__ = ["Client", "Server", "ScramError", "verifier"]
+__all__ = ["Client", "ScramError", "Server", "verifier"]
 
 ITERATIONS = 4096
 
