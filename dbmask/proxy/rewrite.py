@@ -14,7 +14,23 @@ from dbmask.proxy.rewrite_catalog import HIDING, Catalog
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
 SETTINGS = frozenset(
-    ["application_name", "client_encoding", "client_min_messages", "datestyle", "intervalstyle", "timezone", "extra_float_digits", "bytea_output", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "search_path", "work_mem", "enable_seqscan", "jit"]
+    [
+        "application_name",
+        "client_encoding",
+        "client_min_messages",
+        "datestyle",
+        "intervalstyle",
+        "timezone",
+        "extra_float_digits",
+        "bytea_output",
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "search_path",
+        "work_mem",
+        "enable_seqscan",
+        "jit",
+    ]
 )
 _PLAIN = frozenset(("transaction_stmt", "variable_show_stmt", "fetch_stmt", "close_portal_stmt", "deallocate_stmt"))
 _MAX_DEPTH = 400
@@ -127,6 +143,7 @@ class _Statement:
                 raise Refused("42501", "the search path is the proxy's")
             self.done.path = [a.a_const.sval.sval for a in statement.args] or ["$user", "public"]
             statement.name = "dbmask.search_path"
+            del statement.args[1:]
 
     def visit(self, message: Any, scope: frozenset[str], depth: int) -> None:
         name = message.DESCRIPTOR.name

@@ -28,13 +28,14 @@ from tests.proxy.wire import Wire, messages
 
 DATABASE = f"through_{os.getpid()}"
 ROLE = f"reader_{os.getpid()}"
-WORD = "a test's own"
+WORD = "of_these_tests"
 
 
 class ProxyWire(Wire):
     """A Wire that logs in by SCRAM."""
 
     def open(self) -> bool:
+        self.start = len(self.received)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(15)
         self.socket.connect(self.path)
@@ -54,7 +55,7 @@ class ProxyWire(Wire):
 
     def _code(self, code: int) -> bytes:
         while True:
-            for kind, body in messages(self.received):
+            for kind, body in messages(self.received[self.start :]):
                 if kind == "R" and struct.unpack("!i", body[:4])[0] == code:
                     return body
             if not self._more():
@@ -95,6 +96,10 @@ def through(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
             uninstall(url, ROLE)
 
 
+# A view has no pages to sample: PostgreSQL refuses with 0A000.
+NOT_SUPPORTED = {"tablesample"}
+
+
 def run(path: Path, attack: Any, texts: list[Any]) -> bytes:
     startup = dict(attack.get("startup", {}))
     wire = ProxyWire(str(path), startup.pop("user", "ana"), DATABASE, startup)
@@ -112,7 +117,9 @@ def test_no_raw_value_comes_through(through: Path, attack: Any) -> None:
     received = run(through, attack, attack["sql"])
     assert not leaks(received, attack.get("leak_regex"))
     errors = [b for k, b in messages(received) if k == "E"]
-    if attack["must"] in ("masked", "allow"):
+    if attack["id"] in NOT_SUPPORTED:
+        assert any(b"C0A000" in e for e in errors)
+    elif attack["must"] in ("masked", "allow"):
         assert not errors, errors
     if attack["must"] == "error":
         assert any(b"C" + s.encode() in e for e in errors for s in attack["sqlstate"]), errors
