@@ -83,7 +83,7 @@ class Rewriter:
 
 def _parsed(text: str) -> Any:
     import postgast
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
 
     try:
         return postgast.parse(text)
@@ -135,9 +135,9 @@ class _Statement:
             name = "timezone"
         if name not in SETTINGS:
             raise Refused("42501", "this setting is not to be set here")
-        if name == "client_encoding" and statement.args:
-            if statement.args[0].a_const.sval.sval.lower().replace("-", "") not in ("utf8", "unicode"):
-                raise Refused("0A000", "only the client encoding UTF8 is supported")
+        encoding = statement.args[0].a_const.sval.sval if name == "client_encoding" and statement.args else "utf8"
+        if encoding.lower().replace("-", "") not in ("utf8", "unicode"):
+            raise Refused("0A000", "only the client encoding UTF8 is supported")
         if name == "search_path":
             if self.check:
                 raise Refused("42501", "the search path is the proxy's")

@@ -59,7 +59,7 @@ _RELATIONS = [
     "pg_conversion",
     "pg_ts_config",
     "pg_ts_dict",
-]  # noqa: E501
+]
 _SCHEMA_VIEWS = [
     "columns",
     "tables",
@@ -76,7 +76,7 @@ _SCHEMA_VIEWS = [
     "character_sets",
     "collations",
     "information_schema_catalog_name",
-]  # noqa: E501
+]
 _LITERALS = frozenset(
     [
         "prosrc",
@@ -108,7 +108,7 @@ _LITERALS = frozenset(
         "reset_val",
         "sourcefile",
         "external_name",
-    ]  # noqa: E501
+    ]
 )
 _VOLATILE = frozenset(["random", "clock_timestamp", "timeofday", "gen_random_uuid", "setseed", "random_normal"])
 _PG = frozenset(
@@ -144,7 +144,7 @@ _PG = frozenset(
         "pg_index_column_has_property",
         "pg_tablespace_location",
         "pg_collation_for",
-    ]  # noqa: E501
+    ]
 )
 HIDING = frozenset(
     [
@@ -163,7 +163,7 @@ HIDING = frozenset(
         "obj_description",
         "col_description",
         "shobj_description",
-    ]  # noqa: E501
+    ]
 )
 """Functions that show definitions or comments, which may hold literals: NULL stands in their place."""
 _NEVER = re.compile(
