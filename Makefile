@@ -39,6 +39,7 @@ test:
 bench:
 	@scripts/setup.sh dev
 	@scripts/servers.sh
+	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -r benchmarks/rivals.txt
 	$(PY) benchmarks/run.py
 
 clean:

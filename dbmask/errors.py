@@ -7,6 +7,7 @@
     |   `-- PlanError            exit 2   policy and schema do not fit; carries every problem found
     |-- MaskError                exit 1   a value could not be masked
     |-- ConnectorError           exit 1   a database refused or went away
+    |   `-- SnapshotGone         exit 1   the snapshot to be read is held by nobody any more
     `-- CheckFailed              exit 3   a check found something
 
 A message says what is wrong, where, and what to do. It never holds a raw value or a key. Errors of drivers
@@ -28,6 +29,7 @@ __all__ = [
     "PlanError",
     "PolicyError",
     "Problem",
+    "SnapshotGone",
     "UsageError",
 ]
 
@@ -92,6 +94,10 @@ class MaskError(DbmaskError):
 
 class ConnectorError(DbmaskError):
     """A database refused a statement or went away."""
+
+
+class SnapshotGone(ConnectorError):
+    """The snapshot to be read is held by nobody any more."""
 
 
 class CheckFailed(DbmaskError):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.fix_mariadb", "tests.fix_postgres"]
@@ -9,3 +13,11 @@ pytest_plugins = ["tests.fix_mariadb", "tests.fix_postgres"]
 # A shared machine is slow at times; a test that is slow is found by its timeout.
 settings.register_profile("dbmask", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("dbmask")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state() -> Iterator[None]:
+    """Runs of the tests are noted in a directory of their own, not in the user's."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", folder)
+        yield

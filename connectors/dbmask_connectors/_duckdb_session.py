@@ -59,7 +59,9 @@ def connect(path: str, settings: Mapping[str, str], read_only: bool = False) -> 
     import duckdb
 
     with translated(path):
-        return duckdb.connect(path, read_only=read_only, config={**_QUIET, **settings})
+        db = duckdb.connect(path, read_only=read_only, config={**_QUIET, **settings})
+        db.execute("SET enable_progress_bar = false")  # it would be drawn into standard output
+        return db
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psycopg import sql
     from sqlglot import exp
 
-__all__ = ["CopySink", "relay", "table_sql"]
+__all__ = ["CopySink", "copied", "relay", "table_sql"]
 
 _BLOCK = 256 * 1024
 
@@ -54,7 +54,18 @@ def relay(
     progress: Progress,
 ) -> int:
     """COPY (query) TO STDOUT into COPY table FROM STDIN, binary on both sides; return the number of rows."""
-    out = f"COPY ({rendered(query)}) TO STDOUT (FORMAT binary)"
+    return copied(source, target, table, rendered(query), progress)
+
+
+def copied(
+    source: psycopg.Connection[Any],
+    target: psycopg.Connection[Any],
+    table: TargetTable,
+    query: str,
+    progress: Progress,
+) -> int:
+    """As :func:`relay`, of a query that is text already."""
+    out = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     with target.cursor() as cursor:
         with _copy_in(cursor, table, " (FORMAT binary)") as copy, contextlib.closing(_blocks(source, out)) as blocks:
             for count, block in blocks:

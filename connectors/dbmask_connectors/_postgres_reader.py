@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dbmask.errors import ConnectorError
-from dbmask.spi import Batch, Pads
+from dbmask.errors import ConnectorError, SnapshotGone
+from dbmask.spi import Batch, Pads, Shared
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
@@ -49,7 +50,7 @@ class PostgresReader:
     One reading at a time: the server streams, so that it works on the next rows while these are masked.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], where: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], where: str, shared: Shared | None = None) -> None:
         self.connection = connection
         self.where = where
         self._known: set[str] = set()
@@ -62,9 +63,11 @@ class PostgresReader:
             standby = bool(row and row[0])
             access = "READ ONLY" if standby else "READ WRITE"
             connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}")
+            if shared is not None:
+                _join(connection, where, shared)
             position = "pg_last_wal_replay_lsn()" if standby else "pg_current_wal_lsn()"
             row = connection.execute(f"SELECT {position}::text || ' ' || pg_current_snapshot()::text").fetchone()
-        self._position = str(row[0]) if row else ""
+        self._position = shared.position if shared else str(row[0]) if row else ""
 
     @property
     def position(self) -> str:
@@ -136,6 +139,16 @@ class PostgresReader:
             if self.connection.info.transaction_status == pq.TransactionStatus.ACTIVE:
                 self.connection.cancel_safe(timeout=5.0)
             self.connection.rollback()
+
+
+def _join(connection: psycopg.Connection[Any], where: str, shared: Shared) -> None:
+    from psycopg import errors, sql
+
+    name = json.loads(shared.token)["name"]
+    try:
+        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(name)))
+    except (errors.UndefinedObject, errors.InvalidParameterValue, errors.ObjectNotInPrerequisiteState):
+        raise SnapshotGone(f"{where}: the snapshot is held by nobody any more") from None
 
 
 def _batches(rows: Iterator[tuple[Any, ...]], shape: Shape, most: int) -> Iterator[Batch]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dbmask.schema import Schema, TableName
-from dbmask.spi import Capabilities, Structure, TargetTable
+from dbmask.schema import Schema, Table, TableName
+from dbmask.spi import Capabilities, Reader, Shared, Span, Structure, TargetTable
 from dbmask_connectors._postgres_catalog import read_schema
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
+from dbmask_connectors._postgres_shared import exported, joined, narrowed, page_spans, unchanged
 from dbmask_connectors._postgres_structure import read_structure
 
 if TYPE_CHECKING:
     import psycopg
+    from sqlglot import exp
 
 __all__ = ["PostgresSource", "identity_of"]
 
@@ -106,6 +108,26 @@ class PostgresSource:
                 yield reader
             finally:
                 reader.close()
+
+    def export(self) -> AbstractContextManager[Shared]:
+        """Hold a snapshot for others to join."""
+        return exported(self.address)
+
+    def join(self, shared: Shared) -> AbstractContextManager[PostgresReader]:
+        """Read a snapshot that another session holds."""
+        return joined(self.address, shared)
+
+    def spans(self, reader: Reader, table: Table, size: int) -> list[Span]:
+        """Ranges of pages; of partitions where the table has them."""
+        return page_spans(reader, table, size)
+
+    def narrowed(self, query: exp.Select, span: Span) -> exp.Select:
+        """The query over one span."""
+        return narrowed(query, span)
+
+    def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
+        """Whether spans hold the row versions that an earlier snapshot saw."""
+        return unchanged(reader, parts, since)
 
     def close(self) -> None:
         """Close the connection."""

@@ -32,6 +32,7 @@ __all__ = [
     "open_for_logins",
     "publish",
     "rename",
+    "take_over",
 ]
 
 MARKER = "made by dbmask"
@@ -109,6 +110,21 @@ def create_database(admin: psycopg.Connection[Any], name: str, options: Mapping[
 
 def _lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(b"dbmask building " + name.encode()).digest()[:8], "big", signed=True)
+
+
+def take_over(admin: psycopg.Connection[Any], name: str) -> bool:
+    """Hold the lock of a database that a dead run was building and end its sessions; False where the run is still at work."""
+    row = admin.execute("SELECT pg_try_advisory_lock(%s)", (_lock_number(name),)).fetchone()
+    if not row or not row[0]:
+        return False
+    deadline = time.monotonic() + 10
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    while True:
+        _end_sessions(admin, name)
+        left = admin.execute(query, (name,)).fetchone()
+        if not left or not left[0] or time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
 
 
 def clear_leftovers(admin: psycopg.Connection[Any], target: str) -> None:

@@ -6,11 +6,13 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.schema import TableName
+from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask_connectors import _postgres_ledger as ledger
 from dbmask_connectors import _postgres_previous as previous
 from dbmask_connectors import _postgres_swap as swap
 from dbmask_connectors._postgres_build import create_tables, finish
@@ -38,6 +40,7 @@ class PostgresTarget:
         self._name = ""
         self._overwrite = False
         self._seen = 0
+        self._old: psycopg.Connection[Any] | None = None
         self._keep = 0
 
     @property
@@ -107,7 +110,79 @@ class PostgresTarget:
             self._built = connect(self.address, self._name)
             # Nothing is lost in a crash but what would be thrown away; publishing is a commit that waits for the disk.
             self._built.execute("SET synchronous_commit = off")
-            return create_tables(self._built, str(self.address), structure)
+            lost = create_tables(self._built, str(self.address), structure)
+            ledger.create(self._built)
+            return lost
+
+    def building(self) -> str:
+        """The name of the database that is being built."""
+        return self._name
+
+    def join(self, building: str) -> None:
+        """Write into a database that another process builds."""
+        self._built = connect(self.address, building)
+        with translated(str(self.address)):
+            self._built.execute("SET synchronous_commit = off")
+
+    def adopt(self, building: str) -> bool:
+        """Take over the database of a run that died; what else such runs left beside this target goes."""
+        with translated(str(self.address)):
+            there = swap.number_of(self.admin, building) and swap.is_ours(self.admin, building)
+            if there and not swap.take_over(self.admin, building):
+                raise ConnectorError(f"{self.address}: the run that builds this replica is still at work")
+            swap.clear_leftovers(self.admin, self.address.database)
+        if not there:
+            return False
+        self.join(building)
+        self._name = building
+        return True
+
+    def chunk(self, token: str) -> AbstractContextManager[ChunkEntry]:
+        """One transaction around rows and their entry in the ledger."""
+        return self._chunk(token)
+
+    @contextmanager
+    def _chunk(self, token: str) -> Iterator[ChunkEntry]:
+        with translated(str(self.address)), ledger.written(self.built, token) as entry:
+            yield entry
+
+    def ledger(self) -> Mapping[str, ChunkEntry]:
+        """The chunks that are there; none where the ledger is gone."""
+        with translated(str(self.address)):
+            return ledger.entries(self.built) if ledger.exists(self.built) else {}
+
+    def discard(self, table: TargetTable, tokens: Sequence[str], whole: bool) -> None:
+        """Take chunks out again."""
+        with translated(f"{self.address}: {table.name}"):
+            ledger.discard(self.built, table, tokens, whole)
+
+    def renew(
+        self, structure: Structure, kept: Mapping[TableName, Sequence[str]], noted: Callable[[], None]
+    ) -> tuple[str, ...]:
+        """A fresh database with the rows of the kept chunks; the adopted one goes."""
+        old, name = self.built, self._name
+        known = self.ledger()
+        self._built, self._old = None, old
+        try:
+            self.begin()  # what this run holds is no leftover
+            lost = self.create(structure)
+            tables = {t.name: t for t in structure.tables}
+            for table, tokens in kept.items():
+                if tokens:
+                    with translated(f"{self.address}: {table}"):
+                        ledger.moved(old, self.built, tables[table], tokens, known)
+            noted()
+        finally:
+            old.close()
+            self._old = None
+        with translated(str(self.address)):
+            swap.drop(self.admin, name)
+        return lost
+
+    def keep(self) -> None:
+        """Leave what is being built; the lock that holds it ends with the connection."""
+        self._name = ""
+        self.close()
 
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
@@ -129,6 +204,7 @@ class PostgresTarget:
         """Indexes and keys, sequences, derived values, triggers, statistics."""
         with translated(str(self.address)):
             finish(self.built, str(self.address), structure, progress)
+            ledger.complete(self.built)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Rows that break each key; keys that the database itself holds were checked when they were made."""
@@ -149,6 +225,7 @@ class PostgresTarget:
         """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
         database = self.address.database
         with translated(str(self.address)):
+            ledger.drop(self.built)
             self.built.close()
             self._built = None
             there = swap.number_of(self.admin, database)
@@ -200,6 +277,7 @@ class PostgresTarget:
     def close(self) -> None:
         """Remove what was not published, and close connections."""
         self.abort()
-        for connection in (self._built, self._admin):
+        for connection in (self._built, self._admin, self._old):
             if connection is not None:
                 connection.close()
+        self._built = None

@@ -23,14 +23,15 @@ COMMANDS = {
     "install": "dbmask.cli.install",
     "key": "dbmask.cli.key",
     "mask": "dbmask.cli.mask",
-    "materialize": "dbmask.cli.materialize",
     "masks": "dbmask.cli.masks",
+    "materialize": "dbmask.cli.materialize",
     "names": "dbmask.cli.names",
     "ner": "dbmask.cli.ner",
     "plan": "dbmask.cli.plan",
     "preview": "dbmask.cli.preview",
-    "rollback": "dbmask.cli.rollback",
     "proxy": "dbmask.cli.proxy",
+    "rollback": "dbmask.cli.rollback",
+    "runs": "dbmask.cli.runs",
     "schema": "dbmask.cli.schema",
     "sql": "dbmask.cli.sql",
     "text": "dbmask.cli.text",
@@ -50,14 +51,15 @@ _SUMMARY = {
     "install": "Install masked views in a source, and a role that can read nothing else.",
     "key": "Make a masking key.",
     "mask": "Mask a file.",
-    "materialize": "Bring up to date what installed views show of masks that run in Python.",
     "masks": "List the masks, or describe one.",
+    "materialize": "Bring up to date what installed views show of masks that run in Python.",
     "names": "Make dictionaries of names.",
     "ner": "Replace names, places, dates and numbers in a text by tags, without any model.",
     "plan": "Show what a policy does to a database, and everything that stands against it.",
     "preview": "Show the first rows of a table as a clone would hold them.",
-    "rollback": "Put the previous replica back in its place.",
     "proxy": "Serve masked queries over PostgreSQL's protocol.",
+    "rollback": "Put the previous replica back in its place.",
+    "runs": "List past runs with durations and rows.",
     "schema": "Print the JSON Schema of policies, for editors.",
     "sql": "Show what the proxy makes of a query.",
     "text": "Mask plain text by matchers, labels and masks; --explain shows what is found and why.",
@@ -107,7 +109,7 @@ def run(argv: list[str]) -> int:
     """Run the command line; return the exit code. Messages go to stderr."""
     debug = "--debug" in argv
     try:
-        result: Any = cli.main(args=argv, prog_name="dbmask", standalone_mode=False)
+        result: Any = cli.main(args=_with_command(argv), prog_name="dbmask", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         return _interrupted()
@@ -133,6 +135,12 @@ def run(argv: list[str]) -> int:
             f"Error: dbmask failed unexpectedly ({type(error).__name__}); run with --debug to see where", err=True
         )
         return 1
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """``--rules R ...`` without a command means ``mask --rules R ...``."""
+    flat = argv[:1] and argv[0].split("=", 1)[0] in ("--rules", "--input", "--output")
+    return ["mask", *argv] if flat else argv
 
 
 def _interrupted() -> int:

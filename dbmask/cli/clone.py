@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
 
+if TYPE_CHECKING:
+    from dbmask.cloner import CloneResult
+    from dbmask.schema import TableName
+
 __all__ = ["command"]
+
+_SHOWN = 5
+"""So many rows without findings are named in the output; the certificate names more."""
 
 
 @click.command("clone")
@@ -31,6 +40,26 @@ __all__ = ["command"]
     type=click.IntRange(min=0),
     help="How many replaced replicas stay for `dbmask rollback`; the policy's `keep_previous:` unless given, else 1.",
 )
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
+@click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
+@click.option(
+    "--chunk-size",
+    type=click.FloatRange(0.001, 4096),
+    default=32,
+    show_default=True,
+    metavar="MB",
+    help="About how much of a table is written, and repeated after a failure, at once.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the last run into this target, which did not end well.")
+@click.option(
+    "--keep-snapshot",
+    type=click.FloatRange(0, 86400),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the source's snapshot is held for --resume after a run has died.",
+)
+@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -42,13 +71,20 @@ def command(
     certificate: str | None,
     sign_with: str | None,
     keep_previous: int | None,
+    jobs: int,
+    max_rate: float | None,
+    chunk_size: float,
+    resume: bool,
+    keep_snapshot: float,
+    state: str | None,
     form: str,
     quiet: bool,
     key_file: str | None,
 ) -> None:
     """Clone a database into a masked replica, which appears complete and verified or not at all."""
-    from dbmask.cloner import clone
+    from dbmask.cloner import Options, clone
     from dbmask.cloner.progress import Quiet, reporter
+    from dbmask.state import default_url
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
@@ -62,22 +98,62 @@ def command(
         keep_previous=keep_previous,
         keys=keys,
         show=show,
+        state=state or default_url(),
+        resume=resume,
+        options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
     )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    texts = _texts(done.certificate.tables)
     if form == "json":
-        facts = {
-            "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
+        facts: dict[str, Any] = {
+            "tables": {str(n): _table(done, n) for n in done.rows},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
         }
+        if texts:
+            facts["texts"] = texts
         click.echo(json.dumps(facts, indent=2))
         return
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
+    _say(texts)
     for item in done.certificate.left_out:
         click.echo(f"Not in the replica: {item}")
     for item in done.certificate.not_looked_at:
         click.echo(f"Not looked at: {item}")
     if done.certificate_path:
         click.echo(f"Certificate: {done.certificate_path}")
+
+
+def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
+    chunks, reused = done.chunks.get(name, (0, 0))
+    return {
+        "rows": done.rows[name],
+        "chunks": chunks,
+        "chunks_reused": reused,
+        "seconds": round(done.seconds[name], 3),
+    }
+
+
+def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What text masks found, by column."""
+    return {
+        f"{table['table']}.{column['column']}": column["found"]
+        for table in tables
+        for column in table["columns"]
+        if "found" in column
+    }
+
+
+def _say(texts: Mapping[str, Any]) -> None:
+    """What text masks found, a line for each column, and the first rows in which they found nothing."""
+    for column, found in texts.items():
+        by = ", ".join(f"{s['label']} by {s['matcher']}: {s['count']:,}" for s in found["spans"]) or "nothing found"
+        click.echo(f"{column}: {found['texts']:,} texts, {by}")
+        for why, count in found["replaced"].items():
+            click.echo(f"{column}: {count:,} texts replaced whole: {why}")
+        if found["without_findings"]:
+            shown = ", ".join(found["rows_without_findings"][:_SHOWN])
+            more = " ..." if found["without_findings"] > _SHOWN else ""
+            click.echo(f"{column}: nothing was found in {found['without_findings']:,} texts: {shown}{more}")

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from dbmask.cloner.compare import verify_replica
 from dbmask.cloner.previous import previous_replicas, rollback
-from dbmask.cloner.run import CloneResult, clone
+from dbmask.cloner.run import CloneResult, Options, clone
 
-__all__ = ["CloneResult", "clone", "previous_replicas", "rollback", "verify_replica"]
+__all__ = ["CloneResult", "Options", "clone", "previous_replicas", "rollback", "verify_replica"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,23 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from dbmask.cloner import certificate as cert
+from dbmask.cloner.book import Book, open_book, place_of
+from dbmask.cloner.chunks import plan_digest
+from dbmask.cloner.copying import TableJob
+from dbmask.cloner.loading import Loading, Options
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
+from dbmask.cloner.resume import earlier_run
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches
-from dbmask.errors import CheckFailed, PlanError
+from dbmask.errors import CheckFailed, ConnectorError, PlanError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
     Plan,
     Profile,
-    Reading,
     TablePlan,
     check_literals,
     check_target,
-    pads_for,
     plan_source,
     reading,
     target_tables,
@@ -36,9 +37,9 @@ from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import Reader, Source, Structure, Target, TargetTable
+from dbmask.spi import ChunkedTarget, Reader, Source, Structure, Target, TargetTable
 
-__all__ = ["CloneResult", "clone"]
+__all__ = ["CloneResult", "Options", "clone"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class CloneResult:
     seconds: Mapping[TableName, float]
     certificate: cert.Certificate
     certificate_path: Path | None = None
+    chunks: Mapping[TableName, tuple[int, int]] = field(default_factory=dict)
+    """Chunks of each table, and how many of them an earlier run had written."""
 
 
 @dataclass
@@ -62,6 +65,10 @@ class _Run:
     source: Source
     target: Target
     show: Reporter
+    urls: tuple[str, str]
+    options: Options
+    book: Book
+    resume: bool = False
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
     checks: list[cert.Check] = field(default_factory=list)
@@ -81,10 +88,15 @@ def clone(
     keep_previous: int | None = None,
     keys: KeyRing | None = None,
     show: Reporter | None = None,
+    state: str | None = None,
+    resume: bool = False,
+    options: Options | None = None,
 ) -> CloneResult:
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
+    ``state`` is the URL of the state database: with it a run that died, or that a database failed, can be continued by
+    ``resume``. Worker processes (``options.jobs``) import the main module again, as Python's multiprocessing does.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
@@ -98,9 +110,12 @@ def clone(
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         check_target(opened, made, overwrite)
         keep_replaced(made, policy, keep_previous)
-        run = _Run(policy, plan, ring, opened, made, show or Quiet())
-        with run.show:
-            snapshot, left_out = _build(run)
+        with closing(open_book(state, ring)) as book:
+            moving = (source, target), options or Options()
+            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume)
+            with run.show:
+                snapshot, left_out = _build(run)
+            book.finished(str(certificate or ""))
         _record_kept(policy, plan)
         result = cert.Certificate(
             started=began,
@@ -120,7 +135,8 @@ def clone(
     path = Path(certificate) if certificate else None
     if path is not None:
         cert.write_certificate(result, path, signer)
-    return CloneResult(plan, run.rows, run.seconds, result, path)
+    chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
+    return CloneResult(plan, run.rows, run.seconds, result, path, chunks)
 
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
@@ -139,60 +155,79 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     problems, run.literals = check_literals(run.plan, structure, run.source, run.policy)
     if problems:
         raise PlanError(problems)
-    run.target.begin()
+    loading = _loading(run, structure, _jobs(run, [run.plan.tables[n] for n in order], tables))
     try:
-        run.show.phase("structure")
-        left_out = run.target.create(structure)
-        with run.source.snapshot() as reader:
-            _copy(run, reader, [run.plan.tables[n] for n in order], tables)
-            run.target.finish(structure, run.show.phase)
+        with loading.run() as loaded:
+            run.rows, run.seconds, run.found = loading.rows, loading.seconds, loading.found
+            if not loaded.finished:
+                run.book.phase("finish")
+                run.target.finish(structure, run.show.phase)
+            run.book.phase("verify")
             run.show.phase("verify")
-            _verify(run, reader, structure)
-            position = reader.position
+            _verify(run, loaded.reader, structure)
+            position = loaded.reader.position
         failed = [c for c in run.checks if not c.passed]
         if failed:
             raise CheckFailed("verification failed:\n" + "\n".join(f"{c.subject}: {c.found}" for c in failed))
+        run.book.phase("publish")
         run.target.publish()
-    except BaseException:  # Ctrl-C too: nothing half-done stays
-        run.target.abort()
+    except BaseException as error:  # Ctrl-C too: nothing half-done stays, but what a later run can go on with
+        _stop(run, loading, error)
         raise
-    return position, (*structure.left_out, *left_out)
+    loading.stop(resumable=False)
+    return position, (*structure.left_out, *loaded.left_out)
 
 
-def _copy(run: _Run, reader: Reader, plans: list[TablePlan], tables: Mapping[TableName, TargetTable]) -> None:
+def _stop(run: _Run, loading: Loading, error: BaseException) -> None:
+    """Where a database failed the run can be resumed: what is built stays out of sight, and its snapshot for a while."""
+    resumable = isinstance(error, ConnectorError) and run.book.lasting and loading.in_chunks
+    try:
+        if resumable and isinstance(run.target, ChunkedTarget):
+            run.target.keep()
+        else:
+            run.target.abort()
+        loading.stop(resumable)
+    finally:
+        run.book.failed(error, resumable=resumable)
+    if resumable:
+        run.show.phase(f"run {run.book.run} stopped; --resume goes on with it")
+
+
+def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]) -> Loading:
+    """The way to loaded rows: a new run's, or that of the one to be resumed. Raises UsageError where there is none to resume."""
+    facts = {
+        "source": run.source.identity(),
+        "plan_digest": plan_digest(run.policy.digest, run.keys.epoch, structure, jobs),
+        "key_fingerprint": run.keys.fingerprint(),
+    }
+    place, earlier = place_of(run.urls[1]), None
+    if run.resume:
+        row, earlier = earlier_run(run.book, place, facts)
+        run.book.go_on(row, run.options.jobs)
+    else:
+        run.book.begin(target=place, policy=run.policy.path, jobs=run.options.jobs, **facts)
+    return Loading(
+        run.urls,
+        run.source,
+        run.target,
+        run.policy,
+        run.keys,
+        structure,
+        jobs,
+        run.options,
+        run.book,
+        run.show,
+        earlier,
+    )
+
+
+def _jobs(run: _Run, plans: list[TablePlan], tables: Mapping[TableName, TargetTable]) -> dict[TableName, TableJob]:
     dialect = run.source.capabilities.dialect
-    readings = {p.name: reading(p, dialect) for p in plans if p.mode is not TableMode.EMPTY and p.writes}
-    reader.use_keys(pads_for((r.query for r in readings.values()), run.keys))
-    run.show.phase("rows")
-    for plan in plans:
-        one = readings.get(plan.name)
-        if one is None:
-            continue
-        began = time.monotonic()
-        run.show.table(str(plan.name), plan.table.rows)
-        run.rows[plan.name] = _copy_table(run, reader, plan, one, tables[plan.name])
-        run.seconds[plan.name] = time.monotonic() - began
-        run.show.done(run.rows[plan.name])
-
-
-def _copy_table(run: _Run, reader: Reader, plan: TablePlan, one: Reading, table: TargetTable) -> int:
-    if plan.pushed_down:
-        relayed = run.target.relay(run.source, reader, table, one.query, run.show.advance)
-        if relayed is not None:
-            return relayed
-    # Masks of texts say what they found; what a plan tried on samples does not count.
-    reports = {unit.bound.outputs[0]: unit.bound.report for unit in plan.units if hasattr(unit.bound, "report")}
-    for report in reports.values():
-        report.clear()
-    rows = 0
-    with run.target.sink(table) as sink:
-        for batch in masked_batches(reader, one):
-            sink.write(batch)
-            count = len(batch[0]) if batch else 0
-            rows += count
-            run.show.advance(count)
-    run.found[plan.name] = {column: report.as_dict() for column, report in reports.items()}
-    return rows
+    return {
+        p.name: TableJob(p, reading(p, dialect), tables[p.name])
+        for p in plans
+        if p.mode is not TableMode.EMPTY and p.writes
+    }
 
 
 def _verify(run: _Run, reader: Reader, structure: Structure) -> None:

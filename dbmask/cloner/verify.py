@@ -161,10 +161,6 @@ def _value_only(plan: TablePlan, column: ColumnPlan) -> bool:
     return all(u.promises(column.column.name).value_only for u in plan.units if column.column.name in u.bound.outputs)
 
 
-def _key_text(parts: Sequence[Any], types: Sequence[ColumnType]) -> str:
-    return "|".join(canonical_text(t.kind, t.padded)(v) for v, t in zip(parts, types, strict=True))
-
-
 def _key_types(plan: TablePlan) -> list[ColumnType]:
     by_name = {c.column.name: c for c in plan.columns}
     return [by_name[k].out_type for k in plan.table.primary_key]
@@ -235,12 +231,12 @@ def _collect(
     chances: _Chances | None = None,
 ) -> _Rows:
     stays = [_stays(plan, c) for c in masked]
-    key_types = _key_types(plan)
+    keyed = list(zip([canonical_text(t.kind, t.padded) for t in _key_types(plan)], key_at, strict=True))
     texts = [canonicalizer(c.column.type.kind, c.column.type.padded) for c in masked]
     found: _Rows = {}
     for batch in masked_batches(reader, part):
         for row in zip(*batch, strict=True):
-            key = _key_text([row[i] for i in key_at], key_types)
+            key = "|".join([text(row[i]) for text, i in keyed])
             if in_sample(key, modulus):
                 # Only fingerprints are held: a sample of long texts stays small.
                 values = [

@@ -74,6 +74,7 @@ def _free_text(names: Sequence[tuple[str, str]]) -> dict[str, Any]:
     masks = [{"label": tag, "masks": [{"type": "fixed", "value": f"[{tag.lower()}]"}]} for tag in (*labels, *tags)]
     return {
         "mask": "text",
+        "on_nothing": "redact",
         "matchers": matchers,
         "masks": masks,
         "fallback_masks": [{"type": "fixed", "value": "[text]"}],

@@ -21,7 +21,7 @@ from dbmask.keys import KeyRing
 from dbmask.planner import Reading, pads_for, reading
 from dbmask.spi import Batch, Pads
 
-__all__ = ["QUICK", "Destination", "Watch", "by_batches", "by_duckdb", "suits_duckdb"]
+__all__ = ["QUICK", "Destination", "Watch", "by_batches", "by_duckdb", "is_large", "located", "suits_duckdb"]
 
 _BATCH = 10_000
 QUICK = 1 << 20
@@ -60,9 +60,14 @@ class Watch:
         return [self._names[place] for place in self._left if place in self._met]
 
 
+def is_large(path: str) -> bool:
+    """Whether a file is large enough for DuckDB to be worth its start."""
+    return os.path.isfile(path) and os.path.getsize(path) >= QUICK
+
+
 def suits_duckdb(text: CsvText, path: str) -> bool:
-    """Whether DuckDB reads this CSV as Python does: a file of some size, in UTF-8, without spaces around quotes."""
-    if not os.path.isfile(path) or os.path.getsize(path) < QUICK or len(text.header) < 2:
+    """Whether DuckDB reads this CSV as Python does: a file in UTF-8, without spaces around quotes."""
+    if not os.path.isfile(path) or len(text.header) < 2:
         return False
     if text.header_lines != 1 or not text.delimiter.isascii() or text.encoding.lower().replace("-", "") != "utf8":
         return False
@@ -81,7 +86,7 @@ def _spaced_quotes(path: str, delimiter: str) -> bool:
             chunk = file.read(1 << 22)
             ended = not chunk
             kept = kept[-_MARGIN:] + (chunk or b"\n")
-            for needle, step in ((b' "', -1), (b'" ', 1)):
+            for needle, step in _BESIDE if b'"' in kept else ():
                 at = kept.find(needle)
                 while at >= 0:
                     if _ends_at(kept, at if step < 0 else at + 1, step, edges):
@@ -91,6 +96,8 @@ def _spaced_quotes(path: str, delimiter: str) -> bool:
 
 
 _MARGIN = 64
+_BESIDE = ((b' "', -1), (b'" ', 1))
+"""A quote and a space, and where its field would end."""
 
 
 def _ends_at(data: bytes, at: int, step: int, edges: bytes) -> bool:
@@ -240,11 +247,11 @@ def by_batches(reader: Any, plan: FilePlan, to: Destination, watch: Watch, place
         except QueryFailed:
             raise
         except MaskError as error:
-            raise _located(reader, made, place) or error from None
+            raise located(reader, made, place) or error from None
     return rows
 
 
-def _located(reader: Any, made: Reading, place: Callable[[Any, int], str]) -> MaskError | None:
+def located(reader: Any, made: Reading, place: Callable[[Any, int], str]) -> MaskError | None:
     """The error of the last batch, said of the first row that has it."""
     for unit, inputs, _ in made.leftover:
         if getattr(unit.bound, "whole_column", False):

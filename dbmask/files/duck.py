@@ -54,6 +54,7 @@ class Duck:
         settings = {**_SETTINGS, "threads": str(threads)}
         self.db: DuckDBPyConnection = duckdb.connect(path, config=settings)
         self._stack.callback(self.db.close)
+        self.db.execute("SET enable_progress_bar = false")  # it would be drawn into standard output
 
     def __enter__(self) -> Self:
         return self

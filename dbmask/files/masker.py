@@ -58,7 +58,7 @@ class Masker:
         """Masked copies of the records, as they come: dicts, or the rows of a DataFrame of pandas or polars.
 
         Records are taken some hundreds at a time. Raises MaskError naming record and field where a value cannot be
-        masked, and at the end where a rule matched no field.
+        masked, and at the end where a rule matched no field; warns there of fields whose every value became the default.
         """
         return self._masked(_rows(records))
 
@@ -67,6 +67,8 @@ class Masker:
         while batch := list(islice(records, _BATCH)):
             yield from run.mask(batch, _place(run.records + 1))
         run.finish(self.allow_missing)
+        for rule in run.only_default:
+            warnings.warn(f"{rule.path}: every value became the default", UserWarning, stacklevel=2)
 
 
 def _place(first: int) -> Callable[[int], str]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from dbmask.errors import MaskError, UsageError
 from dbmask.files.binding import TEXT
-from dbmask.files.copying import Destination, TextReader, Watch, by_batches, by_duckdb, suits_duckdb
+from dbmask.files.copying import Destination, TextReader, Watch, by_batches, by_duckdb, is_large, suits_duckdb
 from dbmask.files.csv_text import CsvText
 from dbmask.files.duck import Duck, QueryFailed, check_parquet, read_csv
 from dbmask.files.formats import Format, format_of
@@ -86,15 +86,23 @@ def _csv(job: FileJob, target: Format, output: Path, stdin: BinaryIO | None) -> 
         plan = plan_for(job, [Column(c, TEXT) for c in text.header])
         style = Style(delimiter, job.encoding, text.newline)
         to = Destination(target, output, style, job.limit)
-        if job.source is not None and suits_duckdb(text, job.source):
+        filtered = plan.plan.filter is not None
+        if job.source is not None and (filtered or is_large(job.source)) and suits_duckdb(text, job.source):
             watch = Watch(plan)
             try:
                 with Duck() as duck:
                     table = read_csv(duck.path(job.source), text.header, delimiter)
                     return result_of(plan, by_duckdb(duck, table, plan, job.keys, to, watch), watch)
-            except (QueryFailed, MaskError):
-                # Python reads what DuckDB refused (short rows), or says where and why it cannot be read.
-                output.unlink(missing_ok=True)
+            except QueryFailed as error:
+                if filtered:
+                    raise InputError(f"{name}: {error}") from None
+            except MaskError:
+                if filtered:
+                    raise
+            # Python reads what DuckDB refused (short rows), or says where and why it cannot be read.
+            output.unlink(missing_ok=True)
+        elif filtered:
+            raise UsageError("`where:` needs a CSV file in UTF-8 with two columns or more, not a stream")
         watch = Watch(plan)
         reader = TextReader(text, job.limit)
         rows = by_batches(reader, plan.in_python(), to, watch, TextReader.place)

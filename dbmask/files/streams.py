@@ -15,6 +15,7 @@ from dbmask.files.formats import Format
 from dbmask.files.job import FileJob, FileResult
 from dbmask.files.json_text import JsonSink, JsonText
 from dbmask.files.numbers import NumberText
+from dbmask.files.record_tables import mask_records_as_table
 from dbmask.files.records import RecordMasker
 from dbmask.files.sinks import Style, sink_for
 from dbmask.policy.model import Policy
@@ -30,14 +31,17 @@ def mask_records(
 ) -> FileResult:
     """Mask records; see mask_file. ``duck`` is the session of a Parquet file, ``stream`` the bytes of a JSON one."""
     if isinstance(job.what, Policy):
-        raise UsageError("a policy masks tables: CSV or Parquet. For JSON give --rules, or convert the file first")
+        if stream is None:
+            raise UsageError("a policy masks a Parquet file as a table")
+        text = JsonText(job.source or "standard input", stream, source is Format.JSONL, job.encoding)
+        return mask_records_as_table(job, job.what, text, target, output)
     if duck is not None and job.source is not None:
         types = dict(duck.columns(f"SELECT * FROM read_parquet({duck.path(job.source)})"))  # noqa: S608 - a literal
-        batches, text = _from_parquet(duck, job, types), None
+        batches, records = _from_parquet(duck, job, types), None
     elif stream is not None:
         types = {}
-        text = JsonText(job.source or "standard input", stream, source is Format.JSONL, job.encoding)
-        batches = _from_json(text, job.limit)
+        records = JsonText(job.source or "standard input", stream, source is Format.JSONL, job.encoding)
+        batches = _from_json(records, job.limit)
     masker = RecordMasker(job.what, job.keys, job.strict)
     warnings = [
         f"{rule.path}: {said}"
@@ -46,7 +50,7 @@ def mask_records(
         for said in RuleBound(rule, job.keys).warnings
     ]
     if target in (Format.JSON, Format.JSONL):
-        _to_json(batches, text, masker, target, output)
+        _to_json(batches, records, masker, target, output)
     else:
         masked = {rule.path.partition(".")[0] for rule in job.what if not rule.keeps} | {r.path for r in job.what}
         kept = {name: sql for name, sql in types.items() if name not in masked}

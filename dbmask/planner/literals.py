@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import Problem, UsageError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_literals"]
 
+_KINDS = (Kind.TEXT, Kind.UUID, Kind.INTEGER, Kind.DATE)
+_AT_ONCE = 20
 _LEAST = 3
 _COMMON_ROWS = 20
 _COMMON_SHARE = 0.01
@@ -40,25 +44,25 @@ def check_literals(plan: Plan, structure: Structure, source: Source, policy: Pol
     hundred have in common tell of nobody. Raises UsageError where ``allow_ddl:`` is no list of names.
     """
     holding = _holding(structure, plan.schema.default_schema)
-    masked = [(t, c) for t in plan if t.mode is TableMode.MASK for c in t.columns if _looked_at(t, c)]
-    if not holding or not masked:
+    known = {kind: _fitting(holding, kind) for kind in _KINDS}
+    masked = [(t, g) for t in plan if t.mode is TableMode.MASK for g in _together(t, known)]
+    if not masked:
         return [], []
     allowed = _allowed(policy)
     found: dict[str, list[str]] = {}
     with source.snapshot() as reader:
-        for table, column in masked:
-            name = f"{table.name}.{column.column.name}"
-            for literal in _common_values(reader, table, column, set(holding), plan.schema.dialect):
+        for table, columns in masked:
+            for column, literal in _held(reader, table, columns, known, plan.schema.dialect):
                 for shown in holding[literal]:
-                    found.setdefault(shown, []).append(name)
+                    found.setdefault(shown, []).append(f"{table.name}.{column.column.name}")
     names = {shown: spelled for places in holding.values() for shown, spelled in places.items()}
     problems, excused = [], []
-    for shown, columns in sorted(found.items()):
+    for shown, names_of in sorted(found.items()):
         if allowed.intersection(names[shown]):
             excused.append(shown)
             continue
         what = (
-            f"its definition holds a literal that equals a value of {', '.join(sorted(set(columns)))}, which is masked"
+            f"its definition holds a literal that equals a value of {', '.join(sorted(set(names_of)))}, which is masked"
         )
         problems.append(Problem(shown, what, f"change it at the source, or name it: `allow_ddl: ['{shown}']`"))
     return problems, excused
@@ -84,26 +88,43 @@ def _holding(structure: Structure, default_schema: str) -> dict[str, dict[str, f
 
 
 def _looked_at(table: TablePlan, column: ColumnPlan) -> bool:
-    kinds = (Kind.TEXT, Kind.UUID, Kind.INTEGER, Kind.DATE)
     there = table.table.column(column.column.name) is not None
-    return there and column.masked and column.runs_in is not RunsIn.DATABASE and column.column.type.kind in kinds
+    return there and column.masked and column.runs_in is not RunsIn.DATABASE and column.column.type.kind in _KINDS
 
 
-def _common_values(
-    reader: Reader, table: TablePlan, column: ColumnPlan, known: set[str], dialect: str
-) -> Iterator[str]:
-    """Which of these literals the column holds, but for what many rows have in common."""
-    wanted = _fitting(known, column.column.type.kind)
-    if not wanted:
-        return
+def _together(table: TablePlan, known: Mapping[Kind, Mapping[str, str]]) -> Iterator[list[ColumnPlan]]:
+    """The columns of a table in which literals are looked for, in groups that one query reads: texts of a few columns at once."""
+    wanted = [c for c in table.columns if _looked_at(table, c) and known[c.column.type.kind]]
+    texts = [c for c in wanted if c.column.type.kind is Kind.TEXT]
+    yield from (texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE))
+    yield from ([c] for c in wanted if c not in texts)
+
+
+def _held(
+    reader: Reader,
+    table: TablePlan,
+    columns: Sequence[ColumnPlan],
+    known: Mapping[Kind, Mapping[str, str]],
+    dialect: str,
+) -> Iterator[tuple[ColumnPlan, str]]:
+    """Which of these literals the columns hold, but for what many rows have in common."""
+    from sqlglot import exp
+
     limit = max(_COMMON_ROWS, _COMMON_SHARE * (table.table.rows or 0))
-    times: dict[str, int] = {}
-    for values, counts in reader.read(_query(table, column, wanted, dialect)):
-        for value, count in zip(values, counts, strict=True):
+    times: Counter[tuple[int, str]] = Counter()
+    parts: list[exp.Expression] = [
+        _query(table, c, i, known[c.column.type.kind], dialect) for i, c in enumerate(columns)
+    ]
+    query: exp.Expression = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    for batch in reader.read(query):
+        for at, value, count in zip(*batch, strict=True):
+            column = columns[int(at)]
             text = _plain(value, column)
-            if text in wanted:
-                times[text] = times.get(text, 0) + int(count)
-    yield from (wanted[text] for text, count in times.items() if count <= limit)
+            if text in known[column.column.type.kind]:
+                times[int(at), text] += int(count)
+    for (at, text), count in times.items():
+        if count <= limit:
+            yield columns[at], known[columns[at].column.type.kind][text]
 
 
 def _fitting(known: Iterable[str], kind: Kind) -> Mapping[str, str]:
@@ -130,8 +151,27 @@ def _plain(value: Any, column: ColumnPlan) -> str:
     )
 
 
-def _query(table: TablePlan, column: ColumnPlan, wanted: Mapping[str, str], dialect: str) -> exp.Select:
-    """Values with their number of rows, narrowed in the database by what says nothing of the literals themselves."""
+def _query(table: TablePlan, column: ColumnPlan, at: int, wanted: Mapping[str, str], dialect: str) -> exp.Select:
+    """The column's number, values with their number of rows, narrowed in the database by what says nothing of the literals themselves."""
+    from sqlglot import exp
+
+    type_ = column.column.type
+    longest = type_.length or max(map(len, wanted))
+    if type_.kind is Kind.TEXT:
+        narrowed = sorted({len(w) for w in wanted if len(w) <= longest}) or [-1]
+    elif type_.kind is Kind.INTEGER:
+        narrowed = sorted({sign * (abs(int(w)) % _BUCKETS) for w in wanted for sign in (1, -1)})
+    else:
+        narrowed = []
+    # Thousands of columns differ by their names alone: what is read of them is built once.
+    made = _form(type_.kind, type_.padded, at, tuple(narrowed), dialect).copy()
+    for node in made.find_all(exp.Column):
+        node.this.set("this", column.column.name)
+    return made.from_(relation(table.table), copy=False)
+
+
+@lru_cache(maxsize=256)
+def _form(kind: Kind, padded: bool, at: int, narrowed: tuple[int, ...], dialect: str) -> exp.Select:
     from sqlglot import exp
 
     from dbmask_sql.dialects import dialect as primitives
@@ -139,18 +179,14 @@ def _query(table: TablePlan, column: ColumnPlan, wanted: Mapping[str, str], dial
     from dbmask_sql.dialects.base import integer
 
     to = primitives(dialect)
-    value = ref(column.column.name, SOURCE_ALIAS)
-    kind = column.column.type.kind
+    value = ref("c", SOURCE_ALIAS)
     # As bytes, since a column's own equality may hold different texts equal.
-    plain = to.plain(value.copy(), column.column.type.padded)
+    plain = to.plain(value.copy(), padded) if kind is Kind.TEXT else value
     seen = to.utf8(plain.copy()) if kind is Kind.TEXT else value
-    query = exp.select(exp.alias_(seen, "v", quoted=True), exp.alias_(exp.Count(this=exp.Star()), "n", quoted=True))
-    query = query.from_(relation(table.table)).group_by(seen.copy())
-    query = query.where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
-    if kind is Kind.TEXT:
-        lengths = sorted({len(w) for w in wanted})
-        query = query.where(exp.In(this=to.length(plain.copy()), expressions=[integer(n) for n in lengths]))
-    elif kind is Kind.INTEGER:
-        classes = sorted({sign * (abs(int(w)) % _BUCKETS) for w in wanted for sign in (1, -1)})
-        query = query.where(exp.In(this=to.mod(value.copy(), _BUCKETS), expressions=[integer(n) for n in classes]))
+    shown = {"at": integer(at), "v": seen, "n": exp.Count(this=exp.Star())}
+    query = exp.select(*(exp.alias_(made, name, quoted=True) for name, made in shown.items()))
+    query = query.group_by(seen.copy()).where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
+    if narrowed:
+        place = to.length(plain.copy()) if kind is Kind.TEXT else to.mod(value.copy(), _BUCKETS)
+        query = query.where(exp.In(this=place, expressions=[integer(n) for n in narrowed]))
     return query

@@ -54,7 +54,7 @@ class Batch:
     @cached_property
     def clean(self) -> list[str]:
         """The texts without lone surrogates."""
-        return [clean(t) for t in self.texts]
+        return [t if t.isascii() else clean(t) for t in self.texts]
 
     @cached_property
     def plain(self) -> list[bytes]:

@@ -61,6 +61,9 @@ class Engine:
             for index, why in found.failed.items():
                 failed.setdefault(index, why)
         merged = merge_all(chain.from_iterable(found.hits for found in founds), len(batch.texts))
+        if not self.explain:
+            for found in founds:
+                found.hits = []  # of a long text they are many
         for index in failed:
             merged[index] = []
         lemmas = {place: lemma for found in founds for place, lemma in found.lemmas.items()}

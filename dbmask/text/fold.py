@@ -1,10 +1,11 @@
 """Character maps that never change a text's length, so that an offset in the mapped text is one in the original.
 
 ``fold``     for comparing regardless of case: per character, unlike ``str.casefold``
-``edges``    folded, with every character that is not part of a word made a space: where whole words are looked for
-``split``    the same without folding
 ``plain``    letters and digits of every script as ASCII ones: for patterns, whose ``\\b`` and ``\\w`` are ASCII's
 ``clean``    the text itself; lone surrogates, which no UTF-8 library takes, are replaced
+
+For automata, characters become single bytes, several to a byte beyond ASCII: ``clean_bytes``, ``fold_bytes``,
+``split_bytes`` (every character that is not part of a word is a space), ``edges_bytes`` (that, folded).
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["clean", "edges", "fold", "is_word", "plain", "split", "splits_word"]
+__all__ = [
+    "clean",
+    "clean_bytes",
+    "edges_bytes",
+    "fold",
+    "fold_bytes",
+    "is_word",
+    "plain",
+    "split_bytes",
+    "splits_word",
+]
 
 _PIECE = 1 << 20
 _SHORT = 64
@@ -53,6 +64,43 @@ class _Codes(dict[int, int]):
     def __missing__(self, code: int) -> int:
         made = self[code] = ord(self._of(chr(code))) or 1
         return made
+
+
+class _ByteMap:
+    """A function of one character, as one byte for each: ASCII as it is, all others in the bytes above, which they share."""
+
+    def __init__(self, of: Callable[[str], str]) -> None:
+        self._of = of
+        self._ascii = bytes(self._byte(c) for c in range(128)) + bytes(128)
+        self._table: np.ndarray | None = None
+
+    def _byte(self, code: int) -> int:
+        made = ord(self._of(chr(code))) or 1
+        return made if made < 128 else 128 + made % 128
+
+    def __call__(self, text: str) -> bytes:
+        """As many bytes as the text has characters."""
+        if text.isascii():
+            return text.encode("ascii").translate(self._ascii)
+        if len(text) <= _SHORT:
+            return bytes(self._byte(ord(char)) for char in text)
+        if len(text) <= _PIECE:
+            return self._mapped(text)
+        return b"".join(self(text[i : i + _PIECE]) for i in range(0, len(text), _PIECE))
+
+    def _mapped(self, text: str) -> bytes:
+        import numpy as np
+
+        if self._table is None:
+            # 0 says "not asked for yet".
+            self._table = np.zeros(_CODES, np.uint8)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        made = self._table.take(codes)
+        if not made.all():
+            for code in np.unique(codes[made == 0]).tolist():
+                self._table[code] = self._byte(code)
+            made = self._table.take(codes)
+        return made.tobytes()
 
 
 class _CharMap:
@@ -123,9 +171,11 @@ def _plain_char(char: str) -> str:
 
 
 fold = _CharMap(_fold_char)
-edges = _CharMap(_edge_char)
-split = _CharMap(_split_char)
 plain = _CharMap(_plain_char)
+clean_bytes = _ByteMap(lambda char: char)
+fold_bytes = _ByteMap(_fold_char)
+edges_bytes = _ByteMap(_edge_char)
+split_bytes = _ByteMap(_split_char)
 
 
 def clean(text: str) -> str:

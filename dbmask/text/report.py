@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -29,14 +29,19 @@ class TextReport:
 
     def count(self, outcomes: Iterable[TextResult]) -> None:
         """Add a batch."""
+        ranks: list[int] = []
+        rules: Sequence[tuple[str, str]] = ()
         for outcome in outcomes:
             self.texts += 1
             if outcome.failed:
                 self.failures[outcome.failed] += 1
             elif not outcome.places:
                 self.without += 1
-            for _, _, rank in outcome.places:
-                self.spans[outcome.rules[rank]] += 1
+            else:
+                rules = outcome.rules  # a batch has one set of rules
+                ranks += [rank for _, _, rank in outcome.places]
+        for rank, number in Counter(ranks).items():
+            self.spans[rules[rank]] += number
 
     def clear(self) -> None:
         """Begin anew."""

@@ -2,24 +2,28 @@
 
 Every occurrence of every entry counts, also those that overlap: where a filter rejects a long entry, a shorter one
 within it must still be found. Whole words are found by the automaton itself: entries and texts are mapped so that
-all that is no part of a word is a space, and an entry carries a space at each edge that must be a word's.
+all that is no part of a word is a space, and an entry carries a space at each edge that must be a word's. A character
+is one byte to the automaton; those beyond ASCII share bytes, so what they match is compared with the text itself.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dbmask.text.batch import Batch, Found
 from dbmask.text.config import SeedFile
 from dbmask.text.filters import Filters, whole_words_only
-from dbmask.text.fold import clean, edges, fold, is_word, split
+from dbmask.text.fold import clean, clean_bytes, edges_bytes, fold, fold_bytes, is_word, split_bytes
 from dbmask.text.patterns import require
 
 __all__ = ["SeedFinder", "variants"]
+
+_WINDOW = 1 << 21
+"""Longer texts are searched in pieces of so many characters, so that no list of all matches is held."""
 
 
 def variants(entry: str) -> tuple[str, ...]:
@@ -38,9 +42,10 @@ class _Index:
 
     whole: bool
     sensitive: bool
-    patterns: dict[str, int] = field(default_factory=dict)
+    patterns: dict[bytes, int] = field(default_factory=dict)
     entries: list[list[tuple[str, int, int, int]]] = field(default_factory=list)
     automaton: Any = None
+    _longest: int = 0
 
     def add(self, words: Iterable[str], rank: int) -> None:
         """Note a rule's words."""
@@ -52,44 +57,58 @@ class _Index:
                 if at == len(self.entries):
                     self.entries.append([])
                 # A pattern that mapping made ambiguous is compared with the text itself.
-                check = compared if self.whole and " " in self._mapped(compared) else ""
+                mapped = self._bytes(compared)
+                check = compared if not mapped.isascii() or (self.whole and b" " in mapped) else ""
                 shift = int(self.whole)  # the space before the first text
                 item = (check, left - shift, -right - shift, rank)
                 if item not in self.entries[at]:
                     self.entries[at].append(item)
 
-    def _mapped(self, compared: str) -> str:
-        return split(compared) if self.sensitive else edges(compared)
+    @property
+    def _bytes(self) -> Callable[[str], bytes]:
+        if self.whole:
+            return split_bytes if self.sensitive else edges_bytes
+        return clean_bytes if self.sensitive else fold_bytes
 
-    def _pattern(self, compared: str) -> tuple[str, int, int]:
+    def _pattern(self, compared: str) -> tuple[bytes, int, int]:
+        mapped = self._bytes(compared)
         if not self.whole:
-            return compared, 0, 0
+            return mapped, 0, 0
         left, right = is_word(compared[0]), is_word(compared[-1])
-        return " " * left + self._mapped(compared) + " " * right, int(left), int(right)
+        return b" " * left + mapped + b" " * right, int(left), int(right)
 
     def build(self) -> None:
         """Make the automaton."""
         library = require("ahocorasick_rs")
-        self.automaton = library.AhoCorasick(
+        self.automaton = library.BytesAhoCorasick(
             list(self.patterns),
             matchkind=library.MatchKind.Standard,
             implementation=library.Implementation.ContiguousNFA,
-            store_patterns=False,
         )
+        self._longest = max(map(len, self.patterns), default=0)
 
-    def is_there(self, check: str, batch: Batch, start: int, end: int) -> bool:
-        """Whether a stretch of the joined text is what a pattern stands for."""
-        found = batch.joined[start:end]
+    def is_there(self, check: str, found: str) -> bool:
+        """Whether a stretch of a text is what a pattern stands for."""
         return (found if self.sensitive else fold(found)) == check
 
-    def matches(self, batch: Batch) -> list[tuple[int, int, int]]:
-        """(pattern, start, end) of every occurrence, in the order of the ends, in the joined text."""
+    def matches(self, batch: Batch) -> Iterable[tuple[int, int, int]]:
+        """(pattern, start, end) of every occurrence in the joined text, in the order of the ends."""
+        haystack = self._bytes("\n".join([*batch.clean, ""]))
         if self.whole:
-            haystack = " " + (split if self.sensitive else edges)(batch.joined)
-        else:
-            haystack = batch.joined if self.sensitive else batch.joined_folded
-        found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
-        return found
+            haystack = b" " + haystack
+        if len(haystack) <= _WINDOW:
+            found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
+            return found
+        return self._windows(haystack)
+
+    def _windows(self, haystack: bytes) -> Iterator[tuple[int, int, int]]:
+        """The same for a long text, piece by piece: each match belongs to the piece in which it ends."""
+        for begin in range(0, len(haystack), _WINDOW):
+            base = max(0, begin - self._longest)
+            piece = haystack[base : begin + _WINDOW]
+            for pattern, start, end in self.automaton.find_matches_as_indexes(piece, overlapping=True):
+                if end + base > begin:
+                    yield pattern, start + base, end + base
 
 
 class SeedFinder:
@@ -119,21 +138,21 @@ class SeedFinder:
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
         starts, filters, entries = batch.starts, self._filters, index.entries
-        add = found.hits.append
+        add, texts = found.hits.append, batch.clean
         text, begin, limit = 0, 0, starts[1]
         for pattern, start, end in index.matches(batch):
             for check, left, right, rank in entries[pattern]:
                 at, to = start + left, end + right
-                if check and not index.is_there(check, batch, at, to):
-                    continue
                 if not begin <= at < limit:
                     # Mostly the next text; an earlier one where a long entry ends behind a short one.
                     text = bisect_right(starts, at) - 1
                     begin, limit = starts[text], starts[text + 1]
                 if to >= limit:
                     continue  # over the line feed between two texts
+                if check and not index.is_there(check, texts[text][at - begin : to - begin]):
+                    continue
                 if rank in filters:
-                    filtered(filters[rank], batch.clean[text], text, at - begin, to - begin, rank, found)
+                    filtered(filters[rank], texts[text], text, at - begin, to - begin, rank, found)
                 else:
                     add((text, at - begin, begin - to, rank))
 

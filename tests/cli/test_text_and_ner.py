@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,3 +208,30 @@ def test_a_model_that_is_not_there_is_an_error_with_the_command_that_installs_it
     assert "python -m spacy download xx_none" in capfd.readouterr().err
     assert not Path("out.txt").exists()
     assert run(["ner", "missing.txt"]) == 2
+
+
+def test_a_clone_says_what_was_found_in_texts_and_names_rows_without_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOTES_KEY", "hex:" + "07" * 32)
+    with closing(sqlite3.connect("notes.db")) as db, db:
+        db.execute("CREATE TABLE visit (id INTEGER PRIMARY KEY, note TEXT)")
+        db.executemany("INSERT INTO visit VALUES (?, ?)", enumerate(["at 12345", "12345 or 99999", *["secret"] * 7]))
+    rules = "{regex: [{label: ZIP, pattern: '[0-9]{5}'}]}, masks: [{label: ZIP, masks: [redact]}]"
+    Path("p.yaml").write_text(
+        f"version: 1\nkey: env:NOTES_KEY\ntables: {{visit: {{columns: {{id: keep, note: {{mask: text, matchers: {rules}}}}}}}}}\n"
+    )
+    command = ["clone", "p.yaml", "--source", "sqlite:///notes.db", "--target", "sqlite:///out.db", "--quiet"]
+    assert run([*command, "--certificate", "c.json"]) == 0
+    out = capsys.readouterr().out
+    assert "main.visit.note: 9 texts, ZIP by regex: 3" in out
+    named = re.search(
+        r"visit\.note: nothing was found in 7 texts: ((?:row [0-9a-f]{16}, ){4}row [0-9a-f]{16}) \.\.\.", out
+    )
+    assert named is not None and "secret" not in out
+    certified = json.loads(Path("c.json").read_text())["tables"][0]["columns"][1]["found"]
+    assert len(set(certified["rows_without_findings"])) == 7
+    assert named[1].split(", ") == certified["rows_without_findings"][:5]
+    assert run([*command, "--overwrite", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["texts"] == {"main.visit.note": certified}

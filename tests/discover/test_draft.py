@@ -98,6 +98,9 @@ def test_it_plans_but_for_what_it_leaves_open(url: str) -> None:
     by_name = {str(t.name): {c.column.name: c.mask for c in t.columns} for t in made}
     assert by_name[ODD] == {"id": "keep", "null": "imitate", "a*b": "imitate", 'we "ird': "imitate"}
     assert by_name["main.person"]["notes"] == "text"
+    assert (
+        "on_nothing: redact" in text
+    )  # rules find what they know: a text without findings is not known to be harmless
 
 
 def test_three_rows_are_not_too_few_to_mask(tmp_path: Path) -> None:

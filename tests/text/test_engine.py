@@ -281,3 +281,35 @@ def test_a_very_long_text(tmp_path: Path) -> None:
     result = made.mask(text)
     assert time.monotonic() - begun < 60
     assert result.output == text.replace("Tom", "***").replace("12,", "#,").replace("4111 1111 1111 1111", "# # # #")
+
+
+LONG = """
+import resource, sys
+from dbmask.text import TextMasker
+size, folder = int(sys.argv[1]), sys.argv[2]
+seed = {"label": "S", "seed_file": "names.csv", "context_filters": [{"type": "match_whole_words_only"}]}
+config = {
+    "matchers": {"regex": [{"label": "N", "pattern": "[0-9]+"}], "seed_files": [seed]},
+    "masks": [{"label": label, "masks": ["redact"]} for label in "NS"],
+}
+made = TextMasker(config, folder=folder)
+piece = "The patient, Tom, said nothing 🙂 of 12 things; and so on and so forth, as it was before and after. " * 10
+made.mask(piece)
+text = piece * (size // len(piece))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+limit = before * 1024 + 40 * size + (256 << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+output = made.mask(text).output
+assert output == text.replace("Tom", "***").replace("12", "**")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / len(text))
+"""
+
+
+@pytest.mark.slow
+def test_a_long_text_takes_a_bounded_number_of_bytes_for_each_character(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name\nTom\nOm\n")
+    command = [sys.executable, "-c", LONG, "10000000", str(tmp_path)]
+    environ = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=120)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert float(done.stdout) < 30  # of which the characters of source and result are eight

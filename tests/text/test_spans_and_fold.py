@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbmask.text.fold import clean, edges, fold, is_word, plain, split, splits_word
+from dbmask.text.fold import (
+    clean,
+    clean_bytes,
+    edges_bytes,
+    fold,
+    fold_bytes,
+    is_word,
+    plain,
+    split_bytes,
+    splits_word,
+)
 from dbmask.text.spans import Hit, merge
 
 HITS = st.lists(
@@ -49,10 +59,25 @@ def test_merging_covers_exactly_what_was_hit_and_leaves_no_overlap(hits: list[Hi
 
 @given(st.text(st.characters(), max_size=60))
 def test_every_map_keeps_the_length(text: str) -> None:
-    for mapped in (fold(text), edges(text), split(text), plain(text), clean(text)):
+    for mapped in (fold(text), plain(text), clean(text)):
         assert len(mapped) == len(text)
         mapped.encode("utf-8")
     assert plain(text).isascii()
+
+
+@given(st.text(st.characters(), max_size=60), st.integers(1, 4))
+def test_bytes_are_one_for_each_character_however_long_the_text(text: str, times: int) -> None:
+    for of in (clean_bytes, fold_bytes, edges_bytes, split_bytes):
+        assert of(text * times) == of(text) * times
+        assert len(of(text)) == len(text)
+    assert fold_bytes(text) == fold_bytes(fold(text))
+
+
+def test_bytes_below_128_stand_for_one_character() -> None:
+    assert edges_bytes("Ž-Ab_9 K") == edges_bytes("ž") + b" ab_9 k"  # the last is the sign of Kelvin
+    assert split_bytes("aB.c") == b"aB c"
+    shared = [chr(c) for c in range(1, 0x3000) if edges_bytes(chr(c)) == b"k"]
+    assert shared == ["K", "k", "\u212a"]
 
 
 def test_folding_is_lower_case_for_every_character_that_keeps_its_length() -> None:

@@ -1,0 +1,277 @@
+"""From structure to loaded rows: by chunks and workers where both databases can, in one piece where not."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbmask.cloner.book import Book
+from dbmask.cloner.chunks import CHUNK_BYTES, Chunk, plan_chunks
+from dbmask.cloner.copying import Outcome, TableJob, copy_chunk, copy_table, merge_reports, reports_of
+from dbmask.cloner.keeper import GRACE, Keeper
+from dbmask.cloner.progress import Reporter
+from dbmask.cloner.resume import Earlier, Standing, all_chunks, locked, same_storage, unchanged_chunks
+from dbmask.cloner.throttle import throttled
+from dbmask.cloner.workers import Setup, Workers
+from dbmask.errors import SnapshotGone
+from dbmask.keys import KeyRing
+from dbmask.planner import pads_for
+from dbmask.policy.model import Policy
+from dbmask.schema import TableName
+from dbmask.spi import ChunkedTarget, Reader, Shared, SharedSource, Source, Span, Structure, Target
+
+__all__ = ["Loaded", "Loading", "Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How rows are moved: worker processes, rows a second at most, bytes of a chunk, seconds that a snapshot is kept for a resume."""
+
+    jobs: int = 1
+    max_rate: float | None = None
+    chunk_bytes: int = CHUNK_BYTES
+    grace: float = GRACE
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All rows are in the building area. ``finished`` says that what follows them is there too."""
+
+    reader: Reader
+    left_out: tuple[str, ...]
+    finished: bool = False
+
+
+@dataclass
+class Loading:
+    """One run's way from an empty building area, or an earlier run's, to all of its rows."""
+
+    urls: tuple[str, str]
+    source: Source
+    target: Target
+    policy: Policy
+    keys: KeyRing
+    structure: Structure
+    jobs: Mapping[TableName, TableJob]
+    options: Options
+    book: Book
+    show: Reporter
+    earlier: Earlier | None = None
+    keeper: Keeper | None = None
+    rows: dict[TableName, int] = field(default_factory=dict)
+    seconds: dict[TableName, float] = field(default_factory=dict)
+    found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
+    _left: Counter[TableName] = field(default_factory=Counter)
+    _shown: TableName | None = None
+
+    @property
+    def in_chunks(self) -> bool:
+        """Whether source and target can both work in chunks."""
+        dialects = (self.source.capabilities.dialect, self.target.capabilities.dialect)
+        return (
+            isinstance(self.source, SharedSource)
+            and isinstance(self.target, ChunkedTarget)
+            and dialects[0] == dialects[1]
+        )
+
+    @contextmanager
+    def run(self) -> Iterator[Loaded]:
+        """Load everything; the snapshot stays open within the block. Raises ConnectorError and MaskError."""
+        with ExitStack() as stack:
+            yield self._chunked(stack) if self.in_chunks else self._whole(stack)
+
+    def _whole(self, stack: ExitStack) -> Loaded:
+        """Table by table through one reader."""
+        self.target.begin()
+        self.show.phase("structure")
+        left_out = self.target.create(self.structure)
+        reader = stack.enter_context(self.source.snapshot())
+        reader.use_keys(self._pads())
+        self._phase("rows")
+        for name, job in self.jobs.items():
+            began = time.monotonic()
+            self.show.table(str(name), job.plan.table.rows)
+            progress = throttled(self.show.advance, self.options.max_rate)
+            rows, reports = copy_table(self.source, self.target, reader, job, progress)
+            outcome = Outcome(rows, seconds=time.monotonic() - began)
+            self.book.done(Chunk(0, name, Span(name), ""), outcome)
+            self.found[name] = {column: report.as_dict() for column, report in reports.items()}
+            self._note(name)
+            self.show.done(rows)
+        return Loaded(reader, left_out)
+
+    def _pads(self) -> Any:
+        return pads_for((job.reading.query for job in self.jobs.values()), self.keys)
+
+    def _phase(self, name: str) -> None:
+        self.book.phase(name)
+        self.show.phase(name)
+
+    def _note(self, name: TableName) -> None:
+        tally = self.book.tallies[name]
+        self.rows[name], self.seconds[name] = tally.rows, tally.seconds
+
+    def _chunked(self, stack: ExitStack) -> Loaded:
+        """Chunk by chunk through a snapshot that several sessions read."""
+        source, target, earlier = self.source, self.target, self.earlier
+        assert isinstance(source, SharedSource) and isinstance(target, ChunkedTarget)  # noqa: S101 - in_chunks
+        held = self._held(stack, source) if earlier else None
+        if earlier is not None and not target.adopt(earlier.building):
+            earlier = None  # nothing is left of it but its snapshot
+        shared, reader = held or self._fresh(stack, source)
+        if earlier is not None and held and earlier.finished:
+            self._tell(earlier.chunks, {c.token: c for c in self.book.state.chunks(earlier.row.id)})
+            return Loaded(reader, earlier.left_out, True)
+        if earlier is None:
+            stands, left_out = self._begin(source, target, shared, reader)
+        else:
+            stands, left_out = self._take_up(source, target, earlier, shared, reader, held is not None)
+        self._phase("rows")
+        self._left = Counter(c.name for c in stands.chunks)
+        for one in stands.chunks:
+            if one.token in stands.entries:
+                entry = stands.entries[one.token]
+                self._done(one, Outcome(entry.rows, reports_of(entry.found), True))
+        self._copy(source, target, reader, shared, [c for c in stands.chunks if c.token not in stands.entries])
+        for name, job in self.jobs.items():
+            self.rows.setdefault(name, 0)
+            self.seconds.setdefault(name, 0.0)
+            tally = self.book.tallies.get(name)
+            if tally is not None:
+                self.found[name] = merge_reports(job.plan, tally.reports)
+        return Loaded(reader, left_out)
+
+    def _held(self, stack: ExitStack, source: SharedSource) -> tuple[Shared, Reader] | None:
+        """The earlier run's snapshot, while somebody holds it."""
+        assert self.earlier is not None  # noqa: S101 - the caller has asked
+        keeper = Keeper.reach(self.earlier.row.keeper)
+        if keeper is None:
+            return None
+        try:
+            with ExitStack() as trial:
+                reader = trial.enter_context(source.join(self.earlier.shared))
+                same = same_storage(self.earlier, locked(source, reader, self.jobs))
+                if same:
+                    stack.push(trial.pop_all())
+        except SnapshotGone:
+            same = False
+        if not same:
+            keeper.end()
+            return None
+        self.keeper = keeper
+        return self.earlier.shared, reader
+
+    def _fresh(self, stack: ExitStack, source: SharedSource) -> tuple[Shared, Reader]:
+        """A new snapshot: held by a process of its own where a later run could find it, by this one where not."""
+        if self.book.lasting:
+            self.keeper = Keeper.start(self.urls[0], self.options.grace)
+            shared = self.keeper.shared()
+        else:
+            shared = stack.enter_context(source.export())
+        return shared, stack.enter_context(source.join(shared))
+
+    def _begin(
+        self, source: SharedSource, target: ChunkedTarget, shared: Shared, reader: Reader
+    ) -> tuple[Standing, tuple[str, ...]]:
+        """The plan of chunks and an empty building area."""
+        salt = f"{self.book.run} {shared.token}"
+        chunks = plan_chunks(source, reader, self.jobs.values(), self.book.sealer, salt, self.options.chunk_bytes)
+        self.show.phase("structure")
+        self.target.begin()
+        left_out = self.target.create(self.structure)
+        self.book.planned(chunks, {})
+        keeper = self.keeper.address if self.keeper else ""
+        self.book.building(target.building(), left_out, **self.book.snapshot(shared, keeper))
+        return Standing(chunks), left_out
+
+    def _take_up(
+        self, source: SharedSource, target: ChunkedTarget, earlier: Earlier, shared: Shared, reader: Reader, held: bool
+    ) -> tuple[Standing, tuple[str, ...]]:
+        """An earlier run's building area, without what does not stand; built anew where more than rows was in it."""
+        ledger = target.ledger()
+        if held:
+            stands = all_chunks(earlier, ledger)
+        else:
+            stored = locked(source, reader, self.jobs)
+            salt = f"{self.book.run} {shared.token}"
+            stands = unchanged_chunks(earlier, ledger, source, reader, self.jobs, stored, self.book, salt)
+        left_out = earlier.left_out
+        keeper = self.keeper.address if self.keeper else ""
+
+        def noted() -> None:
+            self.book.planned(stands.chunks, {t: e.rows for t, e in stands.entries.items()})
+            facts = {**self.book.snapshot(shared, keeper), "phase": "rows"}
+            self.book.building(target.building(), left_out, **facts)
+
+        if earlier.loaded:
+            self.show.phase("structure")
+            left_out = target.renew(self.structure, stands.kept(), noted)
+        else:
+            stands.apply(target, self.jobs)
+            noted()
+        return stands, left_out
+
+    def _copy(
+        self, source: SharedSource, target: ChunkedTarget, reader: Reader, shared: Shared, chunks: list[Chunk]
+    ) -> None:
+        """Copy chunks: here, or by worker processes."""
+        pads = self._pads()
+        reader.use_keys(pads)
+        rate = self.options.max_rate
+        if self.options.jobs == 1 or len(chunks) <= 1:
+            progress = throttled(self.show.advance, rate)
+            for one in chunks:
+                self._open(one.name)
+                job = self.jobs[one.name]
+                self._done(one, copy_chunk(self.source, self.target, reader, job, one.span, one.token, progress))
+            return
+        count = min(self.options.jobs, len(chunks))
+        setup = Setup(
+            self.urls[0],
+            self.urls[1],
+            target.building(),
+            shared,
+            self.policy,
+            self.structure.schema,
+            self.keys,
+            pads,
+            rate / count if rate else None,
+        )
+        with Workers(setup, count, self.jobs) as workers:
+            workers.run(chunks, self._done, lambda name, rows: self.show.advance(rows))
+
+    def _open(self, name: TableName) -> None:
+        if name not in self.rows:
+            self.rows[name] = 0
+            self._show_table(name)
+
+    def _show_table(self, name: TableName) -> None:
+        if self._shown != name:  # several are open at a time where workers are
+            self._shown = name
+            self.show.table(str(name), self.jobs[name].plan.table.rows)
+
+    def _done(self, chunk: Chunk, outcome: Outcome) -> None:
+        self._open(chunk.name)
+        self.book.done(chunk, outcome)
+        self._note(chunk.name)
+        self._left[chunk.name] -= 1
+        if self._left[chunk.name] == 0:
+            self._show_table(chunk.name)
+            self.show.done(self.rows[chunk.name])
+
+    def _tell(self, chunks: Any, known: Mapping[str, Any]) -> None:
+        """Chunks that are all there, as the state database knows them."""
+        for one in chunks:
+            self._done(one, Outcome(known[one.token].rows, reused=True))
+
+    def stop(self, resumable: bool) -> None:
+        """Let go of the snapshot: it stays for a while where the run can be resumed."""
+        if self.keeper is not None:
+            with contextlib.suppress(OSError):
+                self.keeper.close() if resumable else self.keeper.end()
+            self.keeper = None

@@ -1,0 +1,263 @@
+"""Worker processes: each reads the shared snapshot, masks, and writes chunks, one at a time.
+
+A worker is given the next chunk when it has finished one, so that what waits is bounded by the number of workers. What is
+left to Python runs in the worker that read it. A worker that dies is replaced and its chunk given out again: its
+transaction either stands, with its ledger entry, or is undone by the server.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from dbmask import errors
+from dbmask.cloner.chunks import Chunk
+from dbmask.cloner.copying import Outcome, TableJob, copy_chunk
+from dbmask.cloner.throttle import throttled
+from dbmask.errors import ConnectorError, DbmaskError
+from dbmask.keys import KeyRing
+from dbmask.planner import Profile, build_plan, reading
+from dbmask.policy.model import Policy
+from dbmask.registry import connector_for
+from dbmask.schema import Schema, TableName
+from dbmask.spi import ChunkedTarget, Pads, Shared, SharedSource
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+__all__ = ["Setup", "Workers"]
+
+_SPAWN = multiprocessing.get_context("spawn")
+_TELL_SECONDS = 0.2
+_LIVES = 3
+"""How many workers may die over one chunk."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker needs from the start. It travels through a pipe, since it holds keys and passwords."""
+
+    source: str
+    target: str
+    building: str
+    shared: Shared
+    policy: Policy
+    schema: Schema
+    keys: KeyRing
+    pads: Pads
+    rate: float | None = None
+
+    def __repr__(self) -> str:
+        return "Setup(...)"
+
+
+class _Worker:
+    """A process and the pipe to it."""
+
+    def __init__(self, setup: bytes) -> None:
+        self.pipe, theirs = _SPAWN.Pipe()
+        self.process: SpawnProcess = _SPAWN.Process(target=_main, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.chunk: Chunk | None = None
+        self.known: set[TableName] = set()
+        with suppress(BrokenPipeError):
+            self.pipe.send_bytes(setup)
+
+    def end(self) -> None:
+        """Kill it where it still runs."""
+        self.pipe.close()
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+        self.process.close()
+
+
+class Workers:
+    """``count`` worker processes over one snapshot and one building area. Use it as a context manager."""
+
+    def __init__(self, setup: Setup, count: int, jobs: Mapping[TableName, TableJob]) -> None:
+        bare = replace(setup, keys=KeyRing(None, setup.keys.epoch))
+        master = setup.keys.master if setup.keys.fingerprint() else None
+        self._setup = pickle.dumps((bare, master))
+        self._jobs = jobs
+        self._packed: dict[TableName, bytes] = {}
+        self._workers = [_Worker(self._setup) for _ in range(count)]
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def run(
+        self,
+        chunks: Iterable[Chunk],
+        done: Callable[[Chunk, Outcome], None],
+        progress: Callable[[TableName, int], None],
+    ) -> None:
+        """Copy the chunks. Raises what a worker raised, ConnectorError where workers keep dying."""
+        waiting = deque(chunks)
+        deaths: dict[int, int] = {}
+        for worker in self._workers:
+            self._give(worker, waiting)
+        while any(w.chunk for w in self._workers):
+            busy = {w.pipe: w for w in self._workers if w.chunk}
+            for pipe in wait(list(busy)):
+                assert isinstance(pipe, Connection)  # noqa: S101 - for the type checker
+                worker = busy[pipe]
+                try:
+                    what, body = pipe.recv()
+                except (EOFError, OSError):
+                    self._replace(worker, deaths, waiting)
+                    continue
+                if what == "rows":
+                    progress(worker.chunk.name if worker.chunk else TableName("", ""), body)
+                elif what == "error":
+                    raise _error(*body)
+                else:
+                    chunk, worker.chunk = worker.chunk, None
+                    if chunk is not None:
+                        done(chunk, body)
+                    self._give(worker, waiting)
+
+    def _give(self, worker: _Worker, waiting: deque[Chunk]) -> None:
+        if not waiting:
+            return
+        chunk = waiting.popleft()
+        worker.chunk = chunk
+        packed = None
+        if chunk.name not in worker.known:
+            worker.known.add(chunk.name)
+            packed = self._pack(chunk.name)
+        with suppress(BrokenPipeError, ConnectionResetError):  # its death shows when it is read from
+            worker.pipe.send((chunk, packed))
+
+    def _pack(self, name: TableName) -> bytes:
+        """A job for a worker: whole where SQL does everything; where not, what it makes of its own plan."""
+        if name not in self._packed:
+            job = self._jobs[name]
+            plan = job.plan
+            bare = replace(plan, units=(), columns=())
+            if plan.pushed_down:
+                self._packed[name] = pickle.dumps((replace(job, plan=bare, reading=replace(job.reading, leftover=())),))
+            else:
+                self._packed[name] = pickle.dumps((None, bare, job.target))
+        return self._packed[name]
+
+    def _replace(self, worker: _Worker, deaths: dict[int, int], waiting: deque[Chunk]) -> None:
+        chunk = worker.chunk
+        if chunk is None:
+            return
+        deaths[chunk.number] = deaths.get(chunk.number, 0) + 1
+        worker.end()
+        if deaths[chunk.number] >= _LIVES:
+            raise ConnectorError(f"{chunk.name}: {_LIVES} worker processes died over the same part of this table")
+        self._workers.remove(worker)
+        waiting.appendleft(chunk)
+        fresh = _Worker(self._setup)
+        self._workers.append(fresh)
+        self._give(fresh, waiting)
+
+
+def _error(kind: str, text: str) -> DbmaskError:
+    made = getattr(errors, kind, None)
+    plain = (ConnectorError, errors.SnapshotGone, errors.MaskError, errors.UsageError, DbmaskError)
+    return made(text) if made in plain else DbmaskError(text)
+
+
+def _main(pipe: Connection) -> None:
+    """A worker's life. It ends with its parent, whatever it is doing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    try:
+        setup, master = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
+        setup = replace(setup, keys=KeyRing(master, setup.keys.epoch))
+        _work(pipe, setup)
+    except DbmaskError as error:
+        _send(pipe, "error", (type(error).__name__, str(error)))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return  # the parent is gone, or goes
+    except Exception as error:
+        # Its text may quote data: only its type is told.
+        _send(pipe, "error", ("DbmaskError", f"a worker failed unexpectedly ({type(error).__name__})"))
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _send(pipe: Connection, what: str, body: Any) -> None:
+    with suppress(OSError):
+        pipe.send((what, body))
+
+
+def _work(pipe: Connection, setup: Setup) -> None:
+    jobs: dict[TableName, TableJob] = {}
+    planned = _Planned(setup)
+    with (
+        closing(connector_for(setup.source).source(setup.source)) as source,
+        closing(connector_for(setup.target).target(setup.target)) as target,
+    ):
+        if not isinstance(source, SharedSource) or not isinstance(target, ChunkedTarget):
+            raise errors.UsageError("these databases cannot be cloned by several workers")
+        target.join(setup.building)
+        with source.join(setup.shared) as reader:
+            reader.use_keys(setup.pads)
+            progress = throttled(_teller(pipe), setup.rate)
+            while True:
+                chunk, packed = pipe.recv()
+                if packed is not None:
+                    jobs[chunk.name] = planned.job(packed, source.capabilities)
+                outcome = copy_chunk(source, target, reader, jobs[chunk.name], chunk.span, chunk.token, progress)
+                pipe.send(("done", outcome))
+
+
+class _Planned:
+    """The worker's own plan, for tables whose masks run in Python: bound masks do not travel between processes."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._plan: Any = None
+
+    def job(self, packed: bytes, capabilities: Any) -> TableJob:
+        """The job that the main process has packed."""
+        job, *rest = pickle.loads(packed)  # noqa: S301 - from the parent process alone
+        if job is not None:
+            made: TableJob = job
+            return made
+        bare, target = rest
+        if self._plan is None:
+            setup = self._setup
+            self._plan = build_plan(setup.policy, setup.schema, capabilities, Profile.CLONE, setup.keys, {})
+        ours = self._plan.tables[bare.name]
+        plan = replace(bare, units=ours.units, columns=ours.columns)
+        return TableJob(plan, reading(plan, capabilities.dialect), target)
+
+
+def _teller(pipe: Connection) -> Callable[[int], None]:
+    """Tells the main process of rows, a few times a second."""
+    told = time.monotonic()
+    rows = 0
+
+    def tell(count: int) -> None:
+        nonlocal told, rows
+        rows += count
+        now = time.monotonic()
+        if now - told >= _TELL_SECONDS:
+            _send(pipe, "rows", rows)
+            told, rows = now, 0
+
+    return tell

@@ -1,0 +1,143 @@
+"""Texts in every database: columns beside the text, hash sources and JSON fields come with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlalchemy import create_engine, text
+
+from dbmask.cloner import clone
+from dbmask.masks.build import example_keys
+from dbmask.policy import Policy
+from tests.connectors.mariadb_tools import fresh
+from tests.fix_mariadb import MariaDB
+from tests.fix_postgres import Postgres
+
+POLICY = {
+    "version": 1,
+    "tables": {
+        "patient": {
+            "columns": {
+                "first_name": {"mask": "first_name"},
+                "note": {
+                    "mask": "text",
+                    "matchers": {
+                        "context_sources": [{"label": "NAME", "column": "first_name"}],
+                        "regex": [{"label": "CODE", "pattern": r"\b[A-Z]{2}-\d{4}\b"}],
+                    },
+                    "masks": [
+                        {"label": "NAME", "masks": ["first_name"]},
+                        {
+                            "label": "CODE",
+                            "masks": [{"mask": "hash", "length": 8}],
+                            "hash_sources": [{"column": "ward"}],
+                        },
+                    ],
+                },
+                "*": "keep",
+            }
+        }
+    },
+}
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+ROWS = [
+    (1, "Sarah", "A", "SARAH called about AB-1234"),
+    (2, "Žofie", "A", "Žofie 🙂 wrote CD-9999"),
+    (3, "Tom", "B", "Tom sent AB-1234"),
+    (4, None, "B", "nobody"),
+    (5, "Ann", None, None),
+]
+
+
+@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mariadb"])
+def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of a source and of a replica."""
+    kind = request.param
+    if kind == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        source, target = f"text_source_{tmp_path.name}"[:50].lower(), f"text_replica_{tmp_path.name}"[:50].lower()
+        yield server.create_database(source), server.url(target)
+        server.drop_database(source)
+        server.drop_database(target)
+    elif kind == "mariadb":
+        maria: MariaDB = request.getfixturevalue("mariadb")
+        with fresh(maria, "source", make=True) as source, fresh(maria, "replica") as target:
+            yield maria.url(source), maria.url(target)
+    else:
+        yield f"{kind}:///{tmp_path}/source.db", f"{kind}:///{tmp_path}/replica.db"
+
+
+def ask(url: str, *statements: str) -> list[Any]:
+    """Run statements; the rows of the last."""
+    if url.startswith("duckdb"):
+        with duckdb.connect(url.removeprefix("duckdb:///")) as connection:
+            for statement in statements:
+                made = connection.execute(statement)
+            return made.fetchall()
+    scheme, _, rest = url.partition("://")
+    engine = create_engine(f"{DRIVERS.get(scheme, scheme)}://{rest}")
+    try:
+        with engine.begin() as connection:
+            for statement in statements:
+                done = connection.execute(text(statement.replace(":", r"\:")))
+            return [tuple(row) for row in done] if done.returns_rows else []
+    finally:
+        engine.dispose()
+
+
+def _quoted(value: Any) -> str:
+    return "NULL" if value is None else "'" + value + "'" if isinstance(value, str) else str(value)
+
+
+def _insert(rows: list[tuple[Any, ...]]) -> str:
+    return "INSERT INTO patient VALUES " + ", ".join("(" + ", ".join(map(_quoted, row)) + ")" for row in rows)
+
+
+def test_a_note_follows_its_rows_other_columns(urls: tuple[str, str]) -> None:
+    source, target = urls
+    ask(
+        source,
+        "CREATE TABLE patient (id INTEGER PRIMARY KEY, first_name VARCHAR(40), ward VARCHAR(9), note VARCHAR(200))",
+        _insert(ROWS),
+    )
+    done = clone(Policy.from_text(json.dumps(POLICY), "yaml"), source, target, keys=example_keys())
+    assert done.certificate.passed
+    made = {row[0]: row[1:] for row in ask(target, "SELECT id, first_name, note FROM patient")}
+    code = made[1][1].split()[-1]
+    assert made[1] == (made[1][0], f"{made[1][0].upper()} called about {code}") and code != "AB-1234"
+    # Codes of one ward are masked alike, whatever they were; those of another ward otherwise.
+    assert made[2][1] == f"{made[2][0]} 🙂 wrote {code}"
+    assert made[3][1].startswith(f"{made[3][0]} sent ") and not made[3][1].endswith(code)
+    assert made[4] == (None, "nobody") and made[5][1] is None
+    columns = done.certificate.tables[0]["columns"]
+    found = next(c["found"] for c in columns if c["column"] == "note")
+    assert (found["texts"], found["without_findings"], len(found["rows_without_findings"])) == (4, 1, 1)
+    assert {(s["label"], s["matcher"], s["count"]) for s in found["spans"]} == {
+        ("NAME", "context_sources", 3),
+        ("CODE", "regex", 3),
+    }
+
+
+def test_a_text_in_a_field_of_a_json_column(urls: tuple[str, str]) -> None:
+    source, target = urls
+    kind = "JSON" if not source.startswith("sqlite") else "TEXT"
+    ask(
+        source,
+        f"CREATE TABLE patient (id INTEGER PRIMARY KEY, note {kind})",
+        _insert([(1, '{"visit": {"text": "code AB-1234 🙂", "no": 7}}'), (2, '{"visit": null}')]),
+    )
+    inner = {
+        "mask": "text",
+        "matchers": {"regex": [{"label": "CODE", "pattern": r"[A-Z]{2}-\d{4}"}]},
+        "masks": [{"label": "CODE", "masks": ["redact"]}],
+    }
+    column = {"mask": "json", "paths": {"$.visit.text": inner}}
+    policy = {"version": 1, "tables": {"patient": {"columns": {"note": column, "*": "keep"}}}}
+    assert clone(Policy.from_text(json.dumps(policy), "yaml"), source, target, keys=example_keys()).certificate.passed
+    made = [json.loads(v) if isinstance(v, str) else v for (v,) in ask(target, "SELECT note FROM patient ORDER BY id")]
+    assert made == [{"visit": {"text": "code ******* 🙂", "no": 7}}, {"visit": None}]
