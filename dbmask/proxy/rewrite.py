@@ -5,6 +5,7 @@ What is sent on is generated from the tree, and read once more: whatever is not 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +64,7 @@ class Rewriter:
 
     def rewrite(self, text: str, path: Sequence[str]) -> Rewritten:
         """Rewrite every statement of ``text``; raises Refused."""
-        import postgast
+        postgast = _postgast()
 
         done = Rewritten()
         tree = _parsed(text)
@@ -81,8 +82,13 @@ class Rewriter:
         return done
 
 
+def _postgast() -> Any:
+    # Its type stubs cannot be read by mypy.
+    return importlib.import_module("postgast")
+
+
 def _parsed(text: str) -> Any:
-    import postgast
+    postgast = _postgast()
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
 
     try:
