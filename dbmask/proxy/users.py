@@ -1,0 +1,53 @@
+"""The proxy's users file: a name, a tab and a SCRAM verifier a line; readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from dbmask.errors import UsageError
+from dbmask.proxy.scram import verifier
+
+__all__ = ["add_user", "read_users", "remove_user"]
+
+
+def read_users(path: str | Path) -> dict[str, str]:
+    """User -> verifier. Raises UsageError where the file cannot be read, or others may read it."""
+    place = Path(path)
+    try:
+        if place.stat().st_mode & 0o077:
+            raise UsageError(f"{place} can be read or written by others: chmod 600 it")
+        lines = place.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"the users file {place} cannot be read") from None
+    users: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, tab, secret = line.partition("\t")
+        if not name or not tab or not secret.startswith("SCRAM-SHA-256$") or name in users:
+            raise UsageError(f"{place}:{number}: not a user's line; use `dbmask user`")
+        users[name] = secret
+    return users
+
+
+def add_user(path: str | Path, name: str, password: str) -> None:
+    """Add a user or give one another password. Raises UsageError."""
+    if not name or not password or any(ord(c) < 32 for c in name) or len(name.encode()) > 63:
+        raise UsageError("a user has a name of 1 to 63 bytes without control characters, and a password")
+    users = read_users(path) if Path(path).exists() else {}
+    _write(Path(path), {**users, name: verifier(password)})
+
+
+def remove_user(path: str | Path, name: str) -> None:
+    """Remove a user. Raises UsageError where there is none of that name."""
+    users = read_users(path)
+    if users.pop(name, None) is None:
+        raise UsageError(f"no user {name} in {path}")
+    _write(Path(path), users)
+
+
+def _write(path: Path, users: dict[str, str]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)  # made with mode 600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("".join(f"{u}\t{s}\n" for u, s in sorted(users.items())))
+    Path(name).replace(path)
