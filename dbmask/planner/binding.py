@@ -12,7 +12,7 @@ from dbmask.masks.base import Bound, Columns, Mask, promises_of
 from dbmask.planner.model import ColumnPlan, Profile, RunsIn, TablePlan, Unit
 from dbmask.policy.match import ResolvedColumn, ResolvedTable
 from dbmask.policy.model import TableMode
-from dbmask.schema import Column, Table
+from dbmask.schema import Column, Kind, Table
 from dbmask.spi import Capabilities
 
 if TYPE_CHECKING:
@@ -174,7 +174,12 @@ class TableBinder:
             return None, f"{mask.name} has no form in {self.capabilities.dialect} that is equal to Python's"
         if mask.name == "keep":
             return tuple(made), ""
-        return tuple(self.dialect.as_type(e, c.type.sql) for e, c in zip(made, outputs, strict=True)), ""
+        return tuple(self.dialect.as_type(e, c.type.sql, _users_own(c)) for e, c in zip(made, outputs, strict=True)), ""
+
+
+def _users_own(column: Column) -> bool:
+    """Whether the column's type has a name that users gave it."""
+    return column.type.domain is not None or column.type.kind is Kind.ENUM
 
 
 def _place(table: Table, column: str, where: str) -> str:

@@ -303,3 +303,17 @@ def test_pagila_arrives_whole(postgres: Postgres, target: str, name: str) -> Non
     assert rows(postgres, REPLICA, "SELECT count(*) FROM payment_p2020_03") == [(5644,)]
     assert rows(postgres, REPLICA, "SELECT nextval('customer_customer_id_seq')") == [(600,)]
     postgres.drop_database(name)
+
+
+def test_types_that_users_named_like_types_of_other_databases(
+    postgres: Postgres, postgres_db: str, target: str
+) -> None:
+    name = postgres_db.rpartition("/")[2]
+    postgres.psql(
+        name,
+        "CREATE DOMAIN short AS varchar(9); CREATE TYPE tinyint AS ENUM ('a', 'b'); CREATE DOMAIN blob AS text;"
+        "CREATE TABLE t (id int PRIMARY KEY, s short, k tinyint, b blob); INSERT INTO t VALUES (1, 'Annabel', 'b', 'x')",
+    )
+    policy = "version: 1\ntables: {t: {columns: {id: keep, s: redact, k: {mask: fixed, value: a}, b: hash}}}"
+    clone(Policy.from_text(policy), postgres_db, target, keys=example_keys())
+    assert rows(postgres, REPLICA, "SELECT id, s::text, k::text, length(b) FROM t") == [(1, "*******", "a", 64)]

@@ -18,7 +18,20 @@ from dbmask_sql.keyref import INNER, OUTER, key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.patterns import Portable
 
-__all__ = ["WORDS", "WORD_DIGITS", "Dialect", "E", "call", "cast", "column", "integer", "null", "number", "text"]
+__all__ = [
+    "WORDS",
+    "WORD_DIGITS",
+    "Dialect",
+    "E",
+    "call",
+    "cast",
+    "cast_as_written",
+    "column",
+    "integer",
+    "null",
+    "number",
+    "text",
+]
 
 E = exp.Expression
 
@@ -36,6 +49,11 @@ def call(name: str, *args: E) -> E:
 def cast(value: E, type_: str, dialect: str) -> E:
     """CAST(value AS type_), the type in the dialect's own words."""
     return exp.Cast(this=value, to=exp.DataType.build(type_, dialect=dialect, udt=True))
+
+
+def cast_as_written(value: E, type_: str) -> E:
+    """CAST(value AS type_), the type word by word as a catalog wrote it."""
+    return exp.Cast(this=value, to=exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=type_))
 
 
 def column(name: str, table: str | None = None) -> E:
@@ -304,8 +322,12 @@ class Dialect:
         """The text of an integer."""
         return cast(value, "TEXT", self.name)
 
-    def as_type(self, value: E, type_sql: str) -> E:
-        """A masked value as the column's own type, for databases whose binary rows depend on it."""
+    def as_type(self, value: E, type_sql: str, named: bool = False) -> E:
+        """A masked value as the column's own type, for databases whose binary rows depend on it.
+
+        ``named`` says that the type is one that users made (a domain, an enum): its name means nothing else, even
+        where some database has a type called so.
+        """
         return value
 
     # -- choice --------------------------------------------------------------------------------------------------

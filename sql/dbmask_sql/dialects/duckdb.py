@@ -9,7 +9,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import AGREED, LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, number, separated, text
+from dbmask_sql.dialects.base import Dialect, E, call, cast, cast_as_written, integer, number, separated, text
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
@@ -163,7 +163,9 @@ class DuckDB(Dialect):
     def wide(self, value: E, places: int) -> E | None:
         return cast(value, f"DECIMAL(38,{places})", self.name)
 
-    def as_type(self, value: E, type_sql: str) -> E:
+    def as_type(self, value: E, type_sql: str, named: bool = False) -> E:
+        if named:
+            return cast_as_written(value, type_sql)
         return cast(value, type_sql, self.name) if type_sql else value
 
     def choose(self, values: Sequence[str], index: E) -> E | None:

@@ -9,7 +9,18 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, separated, text
+from dbmask_sql.dialects.base import (
+    Dialect,
+    E,
+    call,
+    cast,
+    cast_as_written,
+    column,
+    integer,
+    json_list,
+    separated,
+    text,
+)
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
 from dbmask_sql.patterns import SPACE, Portable
@@ -155,7 +166,9 @@ class Postgres(Dialect):
     def wide(self, value: E, places: int) -> E | None:
         return cast(value, "NUMERIC", self.name)
 
-    def as_type(self, value: E, type_sql: str) -> E:
+    def as_type(self, value: E, type_sql: str, named: bool = False) -> E:
+        if named:
+            return cast_as_written(value, type_sql)
         return cast(value, type_sql, self.name) if type_sql else value
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
