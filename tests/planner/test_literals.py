@@ -169,6 +169,7 @@ def test_literals_of_every_form() -> None:
         ('CREATE UNIQUE INDEX IF NOT EXISTS "we ird" ON t (x)', "sqlite", 'public."we ird"'),
         ('COMMENT ON COLUMN "main"."p"."mail" IS \'x\'', "duckdb", "main.p"),
         ("PRAGMA x = 1", "sqlite", "a setting"),
+        ('CREATE TABLE "" (x)', "sqlite", "a setting"),
     ],
 )
 def test_objects_are_called_as_policies_call_them(entry: str, dialect: str, shown: str) -> None:
