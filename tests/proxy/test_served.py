@@ -14,6 +14,9 @@ import psycopg
 import pytest
 
 from dbmask.cli import run
+from dbmask.errors import CheckFailed, ConnectorError
+from dbmask.policy import Policy
+from dbmask.proxy.source import look_at_source
 from tests.fix_postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +124,29 @@ def test_clients_work_on_masked_rows(place: Place, postgres: Postgres) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_source_is_looked_at_as_the_role(place: Place, postgres: Postgres) -> None:
+    name = place.source.rpartition("/")[2]
+    role = place.role_url.partition("://")[2].partition(":")[0]
+    policy = Policy.load(place.policy)
+    address, catalog = look_at_source(policy, place.role_url)
+    assert (address.user, address.database, address.tls) == (role, name, None)
+    assert WORD.replace(" ", "") not in repr(address)
+    assert catalog is not None
+    with pytest.raises(CheckFailed, match="not what is installed"):
+        look_at_source(Policy.from_text(POLICY.replace("mail: email", "mail: keep")), place.role_url)
+    with pytest.raises(ConnectorError, match="refused the masked role") as caught:
+        look_at_source(policy, place.role_url.replace(WORD.replace(" ", ""), "another"))
+    assert "another" not in str(caught.value)
+    postgres.psql(name, f'GRANT SELECT ON public.person TO "{role}"')
+    try:
+        with pytest.raises(CheckFailed, match=r"could get around its views") as found:
+            look_at_source(policy, place.role_url)
+        gap = str(found.value).splitlines()[1].strip().partition(":")[0]
+        assert look_at_source(policy, place.role_url, [gap])[0].user == role
+    finally:
+        postgres.psql(name, f'REVOKE SELECT ON public.person FROM "{role}"')
 
 
 @pytest.mark.slow
