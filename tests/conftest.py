@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,3 +22,14 @@ def _own_state() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", folder)
         yield
+
+
+_SLOW = tuple(str(Path(__file__).parent / name) for name in ("proxy", "cloner", "connectors"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on servers from end to end is left to ``make test``; ``make quick`` is for the loop."""
+    for item in items:
+        if str(item.path).startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)
