@@ -24,6 +24,8 @@ __all__ = [
     "ChunkEntry",
     "ChunkedTarget",
     "Connector",
+    "Held",
+    "HoldsKeys",
     "KeepsPrevious",
     "Pads",
     "Previous",
@@ -126,6 +128,31 @@ class Reader(Protocol):
 
         A batch holds at most ``batch_rows`` rows, and fewer where rows are wide: memory does not grow with the table.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """Keys of rows that a reader's session keeps beside the database; ``relation`` is what queries of that reader name them by."""
+
+    relation: exp.Table
+    rows: int
+
+
+@runtime_checkable
+class HoldsKeys(Protocol):
+    """A reader whose session can keep sets of keys that its own queries join with. Optional. Nothing is written to the database."""
+
+    def row_id(self, table: Table) -> tuple[str, ...]:
+        """Hidden columns that tell the rows of a table without a key apart while the reader is open; empty where there are none."""
+        ...
+
+    def hold(self, query: exp.Select) -> Held:
+        """Keep what a SELECT gives in this snapshot, under the names of its projections. Raises ConnectorError."""
+        ...
+
+    def extend(self, held: Held, more: Held) -> Held:
+        """Add one set's keys to another, which has none of them. Raises ConnectorError."""
         ...
 
 

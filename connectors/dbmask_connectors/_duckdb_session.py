@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError
 from dbmask.schema import Kind
-from dbmask.spi import Batch, Pads
+from dbmask.spi import Batch, Held, Pads
 from dbmask_connectors._batches import BatchSize
 from dbmask_connectors._interruptible import Interruptible
 from dbmask_connectors._types_duckdb import column_type, is_lossless
@@ -21,6 +21,8 @@ from dbmask_sql.keyref import key_names, resolve_keys
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from sqlglot import exp
+
+    from dbmask.schema import Table
 
 __all__ = [
     "DOES_NOT_FIT",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 KEYS = "dbmask_keys"
+HELD = "dbmask_held"
 IN_USE = "has the database open"
 DOES_NOT_FIT = "a value does not fit the type of its column"
 _QUIET = {
@@ -153,6 +156,7 @@ class DuckDBReader:
         self.pads: dict[str, tuple[bytes, bytes]] = {}
         self._position = position
         self._catalog = catalog
+        self._sets = 0
 
     @property
     def position(self) -> str:
@@ -191,6 +195,33 @@ class DuckDBReader:
             while rows := waiting.run(cursor.fetchmany, size.rows):
                 size.saw(rows)
                 yield wrapped.columns([list(column) for column in zip(*rows, strict=True)])
+
+    def row_id(self, table: Table) -> tuple[str, ...]:
+        """The rowid, where no column has its name."""
+        return () if table.column("rowid") else ("rowid",)
+
+    def hold(self, query: exp.Select) -> Held:
+        """Keep keys in a database in memory, which every connection to this one's sees."""
+        from sqlglot import exp
+
+        self._sets += 1
+        name = f"{HELD}.main.held_{self._sets}"
+        with (
+            translated(self.where),
+            contextlib.closing(self.db.cursor()) as cursor,
+            contextlib.closing(Interruptible(cursor.interrupt)) as waiting,
+        ):
+            cursor.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {HELD} (READ_WRITE)")
+            hold_keys(cursor, self.needed(query))
+            waiting.run(cursor.execute, f"CREATE OR REPLACE TABLE {name} AS {rendered(self._placed(cursor, query))}")
+            (count,) = cursor.execute(f"SELECT count(*) FROM {name}").fetchone() or (0,)  # noqa: S608 - a name of our own
+        return Held(exp.table_(f"held_{self._sets}", db="main", catalog=HELD, quoted=True), count)
+
+    def extend(self, held: Held, more: Held) -> Held:
+        """Add the keys of another set."""
+        with translated(self.where), contextlib.closing(self.db.cursor()) as cursor:
+            cursor.execute(f"INSERT INTO {held.relation.sql('duckdb')} SELECT * FROM {more.relation.sql('duckdb')}")  # noqa: S608 - names are our own
+        return Held(held.relation, held.rows + more.rows)
 
     def _placed(self, cursor: DuckDBPyConnection, query: exp.Expression) -> exp.Expression:
         """The query with tables of a schema that the database does not have looked for in ``main``, where the default schema of

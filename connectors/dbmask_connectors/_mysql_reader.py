@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError
-from dbmask.spi import Batch, Pads
+from dbmask.spi import Batch, Held, Pads
 from dbmask_connectors._batches import BatchSize
 from dbmask_connectors._mysql_errors import translated
 from dbmask_connectors._mysql_session import Session, quoted
@@ -17,6 +17,8 @@ from dbmask_connectors._mysql_wire import fields_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from dbmask.schema import Table
 
 __all__ = ["KeyTable", "MySQLReader", "exact", "leaves_statement_log", "why_no_keys"]
 
@@ -159,6 +161,26 @@ class MySQLReader:
             if node.text("db"):
                 node.set("db", exp.to_identifier(self._place, quoted=True))
         return made
+
+    def row_id(self, table: Table) -> tuple[str, ...]:
+        """Nothing: rows without a key cannot be told apart."""
+        return ()
+
+    def hold(self, query: exp.Select) -> Held:
+        """Keep keys in a temporary table."""
+        from sqlglot import exp
+
+        from dbmask_connectors._mysql_held import hold
+
+        made = exact(self.session, self.prepared(query))
+        assert isinstance(made, exp.Select)  # noqa: S101 - for the type checker: it was one before
+        return hold(self.session, made)
+
+    def extend(self, held: Held, more: Held) -> Held:
+        """Add the keys of another set."""
+        from dbmask_connectors._mysql_held import extend
+
+        return extend(self.session, held, more)
 
     def read(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[Batch]:
         """Run a SELECT and stream its rows. Raises ConnectorError."""

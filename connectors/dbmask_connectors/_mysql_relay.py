@@ -19,9 +19,9 @@ from dbmask_connectors._mysql_session import Session, quoted
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["is_kept", "line_query", "stream_rows"]
+__all__ = ["FORM", "is_kept", "line_query", "stream_rows"]
 
-_FORM = r"FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
+FORM = r"FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
 
 
 def stream_rows(
@@ -40,7 +40,7 @@ def stream_rows(
     raw = [is_kept(p, d, table) for p, d in zip(made.expressions, dests, strict=True)]
     select = line_query(made, dests, raw).sql(dialect="mysql")
     where = str(table.name)
-    loader = Loader(session, load_sql(table.name.name, dests, raw, _FORM), f"{where}: writing")
+    loader = Loader(session, load_sql(table.name.name, dests, raw, FORM), f"{where}: writing")
     sent = 0
     with reader.session.streaming(select, f"{where}: reading") as stream:
         for count, lines in stream.lines():

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, SnapshotGone
-from dbmask.spi import Batch, Pads, Shared
+from dbmask.spi import Batch, Held, Pads, Shared
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
@@ -17,6 +17,8 @@ from dbmask_sql.packs import statement
 if TYPE_CHECKING:
     import psycopg
     from sqlglot import exp
+
+    from dbmask.schema import Table
 
 __all__ = ["PostgresReader", "rendered"]
 
@@ -56,6 +58,7 @@ class PostgresReader:
         self._known: set[str] = set()
         self._made = False
         self._reading = False
+        self._sets = 0
         self._stream: Any = None  # psycopg's generator of rows
         with translated(where):
             self._plain = adapt(connection)
@@ -110,6 +113,34 @@ class PostgresReader:
                     yield from _batches(rows, shape, batch_rows)
             finally:
                 self._end()
+
+    def row_id(self, table: Table) -> tuple[str, ...]:
+        """Where a row version lies: its snapshot keeps it there, and that nobody rewrites the table meanwhile is the reader's lock."""
+        return ("tableoid", "ctid")
+
+    def hold(self, query: exp.Select) -> Held:
+        """Keep keys in a temporary table, which goes with the transaction."""
+        from psycopg import sql
+        from sqlglot import exp
+
+        self.require_idle()
+        self._sets += 1
+        name = f"dbmask_held_{self._sets}"
+        held, columns = sql.Identifier("pg_temp", name), [p.alias_or_name for p in query.expressions]
+        made = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS ").format(sql.Identifier(name))
+        with translated(self.where):
+            count = self.connection.execute(made.as_bytes(self.connection) + rendered(query).encode()).rowcount
+            listed = sql.SQL(", ").join(map(sql.Identifier, columns))
+            self.connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(held, listed))
+            self.connection.execute(sql.SQL("ANALYZE {}").format(held))
+        return Held(exp.table_(name, db="pg_temp", quoted=True), count)
+
+    def extend(self, held: Held, more: Held) -> Held:
+        """Add the keys of another set."""
+        sql = f"INSERT INTO {held.relation.sql('postgres')} SELECT * FROM {more.relation.sql('postgres')}"  # noqa: S608 - names are our own
+        with translated(self.where):
+            self.connection.execute(sql.encode())
+        return Held(held.relation, held.rows + more.rows)
 
     def require_idle(self) -> None:
         """Raise ConnectorError while a reading stands open: the connection is its own until it ends."""

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dbmask.errors import ConnectorError
-from dbmask.spi import Batch, Pads
+from dbmask.spi import Batch, Held, Pads
 from dbmask_connectors._batches import BatchSize
+from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._interruptible import Interruptible
 from dbmask_sql.keyref import NAME, resolve_keys
 from dbmask_sql.sqlite_functions import register
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from dbmask.schema import Table
 
 __all__ = ["ReplicaReader", "SQLiteReader", "Session", "attachable", "connect", "rendered", "translated"]
 
@@ -122,6 +125,7 @@ class SQLiteReader:
         self.path = path
         self.pads: dict[str, tuple[bytes, bytes]] = {}
         self._position = position
+        self._sets = 0
         register(session.db, self.pads)
 
     @property
@@ -147,6 +151,30 @@ class SQLiteReader:
                 # A reader that is given up midway may outlive its connection.
                 with contextlib.suppress(sqlite3.ProgrammingError):
                     cursor.close()
+
+    def row_id(self, table: Table) -> tuple[str, ...]:
+        """The rowid, by a name that no column has."""
+        taken = {c.name.lower() for c in table.columns}
+        return next(((n,) for n in ("rowid", "_rowid_", "oid") if n not in taken), ())
+
+    def hold(self, query: exp.Select) -> Held:
+        """Keep keys in a temporary table in memory: the file itself may be read-only."""
+        from sqlglot import exp
+
+        self._sets += 1
+        name, columns = f"dbmask_held_{self._sets}", ", ".join(quoted(p.alias_or_name) for p in query.expressions)
+        with translated(str(self.path)):
+            self.session.execute(f"CREATE TEMP TABLE {name} AS {rendered(query)}")
+            self.session.execute(f"CREATE INDEX temp.{name}_keys ON {name} ({columns})")
+            (count,) = self.session.execute(f"SELECT count(*) FROM temp.{name}").fetchone()  # noqa: S608 - a name of our own
+        return Held(exp.table_(name, db="temp", quoted=True), count)
+
+    def extend(self, held: Held, more: Held) -> Held:
+        """Add the keys of another set."""
+        with translated(str(self.path)):
+            into, rows = held.relation.sql("sqlite"), more.relation.sql("sqlite")
+            self.session.execute(f"INSERT INTO {into} SELECT * FROM {rows}")  # noqa: S608 - names of our own
+        return Held(held.relation, held.rows + more.rows)
 
     def prepared(self, query: exp.Expression) -> str:
         """The query as text."""

@@ -25,6 +25,7 @@ class Snapshot(SQLiteReader):
         super().__init__(session, path, _position(session.db, path))
         self._witness = witness
         self._version = _data_version(witness)
+        session.execute("PRAGMA temp_store = MEMORY")  # raw keys that are held should not reach the disk
         session.execute("BEGIN")
         session.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a transaction begins with its first read
 

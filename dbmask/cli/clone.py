@@ -50,6 +50,18 @@ _SHOWN = 5
     metavar="MB",
     help="About how much of a table is written, and repeated after a failure, at once.",
 )
+@click.option(
+    "--subset",
+    "share",
+    metavar="SHARE",
+    help="Clone about so much of each table, such as 5%; every foreign key holds. Comes before the policy's `subset:`.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="For a quick trial: so many rows of each table, and those that they refer to.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the last run into this target, which did not end well.")
 @click.option(
     "--keep-snapshot",
@@ -74,6 +86,8 @@ def command(
     jobs: int,
     max_rate: float | None,
     chunk_size: float,
+    share: str | None,
+    max_rows: int | None,
     resume: bool,
     keep_snapshot: float,
     state: str | None,
@@ -101,6 +115,8 @@ def command(
         state=state or default_url(),
         resume=resume,
         options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
+        share=share,
+        max_rows=max_rows,
     )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)

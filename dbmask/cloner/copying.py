@@ -42,7 +42,8 @@ def copy_table(
     source: Source, target: Target, reader: Reader, job: TableJob, progress: Progress
 ) -> tuple[int, dict[str, Any]]:
     """Copy a job's rows; the number of them, and what the masks of texts report by column."""
-    if job.plan.pushed_down:
+    # What a session holds is not seen by a relay that opens the source's file for itself.
+    if job.plan.pushed_down and (job.plan.picked is None or not source.capabilities.embedded):
         relayed = target.relay(source, reader, job.target, job.reading.query, progress)
         if relayed is not None:
             return relayed, {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,7 @@ class Loading:
     book: Book
     show: Reporter
     earlier: Earlier | None = None
+    pick: Callable[[Reader], Mapping[TableName, TableJob]] | None = None
     keeper: Keeper | None = None
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
@@ -71,10 +72,11 @@ class Loading:
 
     @property
     def in_chunks(self) -> bool:
-        """Whether source and target can both work in chunks."""
+        """Whether source and target can both work in chunks; rows that are picked are known to one session alone."""
         dialects = (self.source.capabilities.dialect, self.target.capabilities.dialect)
         return (
-            isinstance(self.source, SharedSource)
+            self.pick is None
+            and isinstance(self.source, SharedSource)
             and isinstance(self.target, ChunkedTarget)
             and dialects[0] == dialects[1]
         )
@@ -91,6 +93,9 @@ class Loading:
         self.show.phase("structure")
         left_out = self.target.create(self.structure)
         reader = stack.enter_context(self.source.snapshot())
+        if self.pick is not None:
+            self._phase("subset")
+            self.jobs = self.pick(reader)
         reader.use_keys(self._pads())
         self._phase("rows")
         for name, job in self.jobs.items():

@@ -124,6 +124,7 @@ def _searched(plan: TablePlan, count: int, reader: Reader, dialect: str) -> tupl
         return [], low
     modulus = max(1, count // WHOLE_ROWS)
     query = _select(plan, [c.column.name for c in fit], dialect, modulus, plan.table.primary_key)
+    query = query if plan.picked is None else query.where(plan.picked.copy())
     hashes: list[list[Hashes]] = [[] for _ in fit]
     present = [0] * len(fit)
     for batch in reader.read(query):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.resume import earlier_run
 from dbmask.cloner.signing import SigningKey
+from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.errors import CheckFailed, ConnectorError, PlanError
 from dbmask.keys import KeyRing
@@ -69,6 +70,7 @@ class _Run:
     options: Options
     book: Book
     resume: bool = False
+    choice: Choice = field(default_factory=Choice)
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
     checks: list[cert.Check] = field(default_factory=list)
@@ -91,6 +93,8 @@ def clone(
     state: str | None = None,
     resume: bool = False,
     options: Options | None = None,
+    share: str | None = None,
+    max_rows: int | None = None,
 ) -> CloneResult:
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
@@ -101,6 +105,8 @@ def clone(
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
     ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
+    ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
+    foreign key holds.
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
@@ -112,7 +118,8 @@ def clone(
         keep_replaced(made, policy, keep_previous)
         with closing(open_book(state, ring)) as book:
             moving = (source, target), options or Options()
-            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume)
+            choice = Choice.of(policy, plan, share, max_rows, resume)
+            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice)
             with run.show:
                 snapshot, left_out = _build(run)
             book.finished(str(certificate or ""))
@@ -159,6 +166,8 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
     try:
         with loading.run() as loaded:
             run.rows, run.seconds, run.found = loading.rows, loading.seconds, loading.found
+            picked = {name: job.plan for name, job in loading.jobs.items()}
+            run.plan = replace(run.plan, tables={**run.plan.tables, **picked})
             if not loaded.finished:
                 run.book.phase("finish")
                 run.target.finish(structure, run.show.phase)
@@ -175,7 +184,7 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         _stop(run, loading, error)
         raise
     loading.stop(resumable=False)
-    return position, (*structure.left_out, *loaded.left_out)
+    return position, (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))
 
 
 def _stop(run: _Run, loading: Loading, error: BaseException) -> None:
@@ -218,6 +227,7 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         run.book,
         run.show,
         earlier,
+        run.choice.picking(jobs, run.plan.schema, run.source.capabilities.dialect, run.keys),
     )
 
 

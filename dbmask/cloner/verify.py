@@ -36,12 +36,15 @@ _Chances = list[dict[bytes, float] | None]
 """For each masked column: by a value's fingerprint, the probability that its mask leaves it; None where that is not known."""
 
 
-def _count(reader: Reader, table: Table, where: str | None, dialect: str) -> int:
+def _count(reader: Reader, table: Table, plan: TablePlan | None = None, dialect: str = "") -> int:
+    """How many rows a table has, or how many of them its plan reads."""
     from sqlglot import exp, parse_one
 
     query = exp.select(exp.Count(this=exp.Star())).from_(relation(table))
-    if where:
-        query = query.where(parse_one(where, read=dialect))
+    if plan is not None and plan.filter:
+        query = query.where(parse_one(plan.filter, read=dialect))
+    if plan is not None and plan.picked is not None:
+        query = query.where(plan.picked.copy())
     return next(int(batch[0][0]) for batch in reader.read(query))
 
 
@@ -51,8 +54,8 @@ def verify_rows(
     """Compare row counts: in the source's snapshot, as copied, and in the replica."""
     checks = []
     for plan in plans:
-        there = _count(source, plan.table, plan.filter, dialect)
-        here = _count(replica, plan.table, None, dialect)
+        there = _count(source, plan.table, plan, dialect)
+        here = _count(replica, plan.table)
         passed = there == here == rows[plan.name]
         found = (
             f"{here:,} rows"

@@ -72,7 +72,10 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class TablePlan:
-    """One table: its columns for people, its units for the engine, its rows' filter."""
+    """One table: its columns for people, its units for the engine, its rows' filter.
+
+    ``picked`` is a condition on rows that means something to one reader's queries, which holds the keys of the rows.
+    """
 
     table: Table
     mode: TableMode
@@ -81,6 +84,7 @@ class TablePlan:
     dropped: tuple[str, ...] = ()
     filter: str | None = None
     why: str = ""
+    picked: exp.Expr | None = None
 
     @property
     def name(self) -> TableName:

@@ -62,6 +62,8 @@ def reading(plan: TablePlan, dialect: str) -> Reading:
     query = exp.select(*projections).from_(source)
     if plan.filter:
         query = query.where(parse_one(plan.filter, read=dialect))
+    if plan.picked is not None:
+        query = query.where(plan.picked.copy())
     return Reading(query, writes, tuple(ready), tuple(leftover))
 
 
