@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import key_option, load_policy, policy_argument, source_option, subset_options
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -50,18 +50,7 @@ _SHOWN = 5
     metavar="MB",
     help="About how much of a table is written, and repeated after a failure, at once.",
 )
-@click.option(
-    "--subset",
-    "share",
-    metavar="SHARE",
-    help="Clone about so much of each table, such as 5%; every foreign key holds. Comes before the policy's `subset:`.",
-)
-@click.option(
-    "--max-rows",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="For a quick trial: so many rows of each table, and those that they refer to.",
-)
+@subset_options
 @click.option("--resume", is_flag=True, help="Go on with the last run into this target, which did not end well.")
 @click.option(
     "--keep-snapshot",

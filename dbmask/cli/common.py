@@ -10,7 +10,7 @@ import click
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.policy import Policy
 
-__all__ = ["key_option", "load_policy", "policy_argument", "run_keys", "source_option"]
+__all__ = ["key_option", "load_policy", "policy_argument", "run_keys", "source_option", "subset_options"]
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
 
@@ -26,6 +26,22 @@ def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--key-file",
         metavar="FILE",
         help="A file that holds the masking key; otherwise DBMASK_KEY or the policy's `key:`.",
+    )(command)
+
+
+def subset_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--subset SHARE`` and ``--max-rows N``, as ``share`` and ``max_rows``."""
+    command = click.option(
+        "--max-rows",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="For a quick trial: so many rows of each table, and those that they refer to.",
+    )(command)
+    return click.option(
+        "--subset",
+        "share",
+        metavar="SHARE",
+        help="About so much of each table, such as 5%, with every foreign key holding; before the policy's `subset:`.",
     )(command)
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import key_option, load_policy, policy_argument, source_option, subset_options
 
 __all__ = ["command"]
 
@@ -24,6 +24,7 @@ __all__ = ["command"]
     help="Write what was found as JSON, and as a page (.html) beside it.",
 )
 @sign_option
+@subset_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -33,6 +34,8 @@ def command(
     target: str,
     certificate: str | None,
     sign_with: str | None,
+    share: str | None,
+    max_rows: int | None,
     form: str,
     quiet: bool,
     key_file: str | None,
@@ -47,7 +50,17 @@ def command(
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = verify_replica(loaded, source, target, certificate=certificate, sign_with=sign_with, keys=keys, show=show)
+    done = verify_replica(
+        loaded,
+        source,
+        target,
+        certificate=certificate,
+        sign_with=sign_with,
+        keys=keys,
+        show=show,
+        share=share,
+        max_rows=max_rows,
+    )
     failed = [f"{c.subject}: {c.found}" for c in done.checks if not c.passed]
     if form == "json":
         click.echo(json.dumps(done.as_dict(), indent=2, default=str))

@@ -10,6 +10,7 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.signing import SigningKey
+from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.keys import KeyRing
@@ -33,11 +34,14 @@ def verify_replica(
     sign_with: str | Path | None = None,
     keys: KeyRing | None = None,
     show: Reporter | None = None,
+    share: str | None = None,
+    max_rows: int | None = None,
 ) -> cert.Certificate:
     """Compare the replica at ``target`` with ``source`` (both URLs) under the policy; nothing is written to either.
 
     Structure, row counts, foreign keys, values that stayed equal, values of the source anywhere in the replica. A source
     that has changed since the replica was made shows as rows that are missing. Returns a certificate, passed or not.
+    ``share`` and ``max_rows`` are those of the clone, where it was a subset that the policy does not describe.
     Raises PlanError, UsageError where both are one database, ConnectorError where one cannot be read.
     """
     began = cert.now()
@@ -50,6 +54,7 @@ def verify_replica(
         if opened.identity() and opened.identity() == identity:
             raise UsageError("source and target are the same database: there is nothing to compare")
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
+        choice = Choice.of(policy, plan, share, max_rows)
         seen.phase("structure")
         checks, there = _structure(plan, schema)
         dialects = (opened.capabilities.dialect, schema.dialect)
@@ -58,6 +63,8 @@ def verify_replica(
             opened.snapshot() as raw,
             place.reader() as masked,
         ):
+            chosen = choice.picked([t for t in there if t.writes], plan.schema, raw, dialects[0], ring)
+            there = [chosen.get(t.name, t) for t in there]
             found, unseen, rows = _compare(plan, there, raw, masked, dialects, ring, policy, seen)
             position = raw.position
         result = cert.Certificate(

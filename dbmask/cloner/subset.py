@@ -40,7 +40,7 @@ class Choice:
     needed: bool = False
 
     @classmethod
-    def of(cls, policy: Policy, plan: Plan, share: str | None, max_rows: int | None, resume: bool) -> Choice:
+    def of(cls, policy: Policy, plan: Plan, share: str | None, max_rows: int | None, resume: bool = False) -> Choice:
         """What policy and command line ask for. Raises PolicyError, and UsageError where a subset is to be resumed."""
         subset = subset_of(policy, plan.schema, share, max_rows)
         needed = _needed(subset, [t for t in plan if t.writes], plan.schema.tables)
@@ -56,10 +56,18 @@ class Choice:
             return None
 
         def pick(reader: Reader) -> dict[TableName, TableJob]:
-            made = picked_plans([j.plan for j in jobs.values()], schema.tables, self.subset, reader, dialect, keys)
+            made = self.picked([j.plan for j in jobs.values()], schema, reader, dialect, keys)
             return {n: TableJob(made[n], reading(made[n], dialect), j.target) for n, j in jobs.items()}
 
         return pick
+
+    def picked(
+        self, plans: Sequence[TablePlan], schema: Schema, reader: Reader, dialect: str, keys: KeyRing
+    ) -> dict[TableName, TablePlan]:
+        """The plans, as :func:`picked_plans` makes them where there is anything to choose."""
+        if not self.needed:
+            return {p.name: p for p in plans}
+        return picked_plans(plans, schema.tables, self.subset, reader, dialect, keys)
 
     def left_out(self, plans: Iterable[TablePlan]) -> list[str]:
         """What is to be said of tables that have not all of their rows."""
@@ -240,7 +248,7 @@ class _Picker:
             assert parent is not None  # noqa: S101 - only partial tables are followed
             into = rows.refers_into(edge, self.rows[edge.parent], parent)
             parts.append(exp.and_(*[e.copy() for e in none_before], rows.refers(edge), into))
-            none_before.append(exp.Not(this=exp.Paren(this=rows.refers(edge))))
+            none_before.append(exp.Not(this=rows.refers(edge)))
         required = {c.name for c in self.plans[name].table.columns if not c.nullable}
         if any(set(e.columns) <= required for e in followed):
             return parts  # every row refers to something

@@ -129,7 +129,8 @@ class Rows:
 
         from dbmask_sql.dialects.base import column
 
-        return exp.and_(*(exp.Not(this=exp.Is(this=column(c, alias), expression=exp.Null())) for c in edge.columns))
+        known = (exp.Not(this=exp.Is(this=column(c, alias), expression=exp.Null())) for c in edge.columns)
+        return exp.Paren(this=exp.and_(*known))
 
     def refers_into(self, edge: Edge, parent: Rows, held: Held) -> exp.Expr:
         """Whether the row that a row refers to is one of a set."""

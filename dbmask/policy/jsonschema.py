@@ -82,7 +82,27 @@ def _top() -> dict[str, Any]:
             "description": "Foreign keys that the database does not know: schema.table.column -> schema.table.column.",
         },
         **{section: {"description": _SECTIONS[section]} for section in SECTIONS},
+        "subset": _subset(),
     }
+
+
+def _subset() -> dict[str, Any]:
+    share = {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%$"},
+            {"type": "number", "minimum": 0, "maximum": 1},
+        ]
+    }
+    body = {
+        "type": "object",
+        "properties": {
+            "share": share,
+            "tables": {"type": ["object", "null"], "additionalProperties": share},
+            "whole": {"type": ["array", "null"], "items": {"type": "string"}},
+        },
+        "additionalProperties": False,
+    }
+    return {"description": _SECTIONS["subset"], "anyOf": [*share["anyOf"], body]}
 
 
 def _mask(cls: type[Mask], definitions: dict[str, Any]) -> dict[str, Any]:

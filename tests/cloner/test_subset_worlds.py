@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dbmask.cloner import clone
@@ -27,6 +27,7 @@ from tests.fix_postgres import Postgres
 
 Rows = dict[int, Counter[tuple[Any, ...]]]
 _RANDOMS = st.randoms(use_true_random=False)
+_NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 @contextmanager
@@ -96,7 +97,9 @@ def test_subsets_of_duckdb_files(random: Random) -> None:
 
 @pytest.mark.slow
 @given(random=_RANDOMS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, phases=_NO_SHRINKING, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_subsets_of_postgres_databases_in_two_schemas(postgres: Postgres, random: Random) -> None:
     world = worlds.world(random)
     want = worlds.wanted(random, world)
@@ -113,7 +116,9 @@ def test_subsets_of_postgres_databases_in_two_schemas(postgres: Postgres, random
         cloned(world, want, name, postgres.url(source), postgres.url(replica))
         with postgres.connect(replica) as db:
             found = counted(world, lambda q: db.execute(q.encode()).fetchall(), name)
-            broken = db.execute("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated").fetchone()
+            broken = db.execute(
+                "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated"
+            ).fetchone()
     finally:
         postgres.drop_database(source)
         postgres.drop_database(replica)
@@ -123,7 +128,9 @@ def test_subsets_of_postgres_databases_in_two_schemas(postgres: Postgres, random
 
 @pytest.mark.slow
 @given(random=_RANDOMS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, phases=_NO_SHRINKING, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_subsets_of_mariadb_databases(mariadb: MariaDB, random: Random) -> None:
     world = worlds.world(random)
     want = worlds.wanted(random, world, keyless_most=False)

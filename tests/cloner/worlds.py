@@ -178,7 +178,9 @@ class _Choice:
     def sampled(self, table: Made, row: Row, share: Fraction) -> bool:
         names = table.identity or tuple(table.columns)
         texts = [
-            None if row[c] is None else canonicalizer(Kind.INTEGER if table.columns[c][0] else Kind.TEXT)(row[c]).decode()
+            None
+            if row[c] is None
+            else canonicalizer(Kind.INTEGER if table.columns[c][0] else Kind.TEXT)(row[c]).decode()
             for c in names
         ]
         return self.keys.column("dbmask subset").word(tuple_text(texts).encode()) < int(share * 2**60)
@@ -236,9 +238,7 @@ def chosen(made: World, want: Wanted, keys: KeyRing) -> dict[int, Counter[tuple[
     """The rows that a subset holds, by table, in the order of its columns."""
     choice = _Choice(made, want, keys)
     rows = choice.completed(choice.contributions(choice.allowed()))
-    return {
-        t.number: Counter(tuple(t.rows[n][c] for c in t.columns) for n in rows[t.number]) for t in made.tables
-    }
+    return {t.number: Counter(tuple(t.rows[n][c] for c in t.columns) for n in rows[t.number]) for t in made.tables}
 
 
 # -- the database and the policy ----------------------------------------------------------------------------------
@@ -257,7 +257,9 @@ def ddl(made: World, name: Callable[[int], str], *, later: bool) -> tuple[list[s
         for ref in t.refs:
             if ref.declared:
                 continue
-            text = f"FOREIGN KEY ({', '.join(ref.columns)}) REFERENCES {name(ref.parent)} ({', '.join(ref.ref_columns)})"
+            text = (
+                f"FOREIGN KEY ({', '.join(ref.columns)}) REFERENCES {name(ref.parent)} ({', '.join(ref.ref_columns)})"
+            )
             if later:
                 alter.append(f"ALTER TABLE {name(t.number)} ADD {text}")
             else:
@@ -270,7 +272,9 @@ def inserts(made: World, name: Callable[[int], str]) -> Iterable[str]:
     """INSERT statements for every row."""
     for t in made.tables:
         for row in t.rows:
-            values = ["NULL" if (v := row[c]) is None else f"'{v}'" if isinstance(v, str) else str(v) for c in t.columns]
+            values = [
+                "NULL" if (v := row[c]) is None else f"'{v}'" if isinstance(v, str) else str(v) for c in t.columns
+            ]
             yield f"INSERT INTO {name(t.number)} ({', '.join(t.columns)}) VALUES ({', '.join(values)})"
 
 
