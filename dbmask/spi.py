@@ -31,6 +31,9 @@ __all__ = [
     "Previous",
     "Progress",
     "Reader",
+    "ReplacesSource",
+    "Rewritable",
+    "Rewriting",
     "Shared",
     "SharedSource",
     "Sink",
@@ -256,6 +259,53 @@ class Target(Protocol):
         ...
 
 
+class Rewriting(Protocol):
+    """Tables that are rewritten where they are; nothing shows until the context that opened this ends without an error."""
+
+    reader: Reader
+    """Sees rows as they were, until :meth:`exchange`."""
+    masked: Reader
+    """Sees, by the tables' own names, what they become."""
+
+    def raw(self) -> AbstractContextManager[Reader]:
+        """Another reader of the rows as they were, which may stay open while a sink is; to be closed before `exchange`."""
+        ...
+
+    def relay(self, table: TargetTable, query: exp.Expression) -> int:
+        """Mask a table's rows by a SELECT of :attr:`reader`; their number. Raises ConnectorError."""
+        ...
+
+    def sink(self, table: TargetTable) -> AbstractContextManager[Sink]:
+        """Take a table's masked rows."""
+        ...
+
+    def exchange(
+        self,
+        structure: Structure,
+        tables: Sequence[TargetTable],
+        skipped: Sequence[TableName],
+        progress: Callable[[str], None],
+    ) -> tuple[str, ...]:
+        """Put masked rows in the place of the old ones, empty tables without rows, remove the skipped ones.
+
+        Indexes, constraints, triggers and sequences are as before. Returns what is lost, in words. Raises ConnectorError.
+        """
+        ...
+
+    def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
+        """As Target.check_foreign_keys, after the exchange."""
+        ...
+
+
+@runtime_checkable
+class Rewritable(Protocol):
+    """A source that can be rewritten in its place. Optional: others are built anew beside and replaced."""
+
+    def rewriting(self, schema: Schema, names: Sequence[TableName]) -> AbstractContextManager[Rewriting]:
+        """Begin, for these tables, which nobody else may write meanwhile. Raises ConnectorError and UsageError."""
+        ...
+
+
 @dataclass(frozen=True)
 class Shared:
     """A snapshot that several sessions read, or that a later one is compared with. ``token`` is the connector's own text."""
@@ -328,6 +378,15 @@ class SharedSource(Protocol):
 
     def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
         """For each span and the rows it had in the snapshot ``since``: whether these are unchanged; False if that is not certain."""
+        ...
+
+
+@runtime_checkable
+class ReplacesSource(Protocol):
+    """A target that can take the place of the very database that it is built from. Optional."""
+
+    def replace_source(self) -> None:
+        """Said before `check`: source and target are meant to be one. Nothing of what was there is to stay."""
         ...
 
 

@@ -46,6 +46,7 @@ class DuckDBTarget:
         self._capabilities = capabilities
         self._building = Building(path)
         self._keep = 0
+        self._in_place = False
         self._db: DuckDBPyConnection | None = None
         self._structure: Structure | None = None
         self._attached = False
@@ -116,7 +117,7 @@ class DuckDBTarget:
         """INSERT INTO ... SELECT from the attached source; None where the source is no DuckDB file."""
         if not isinstance(source, DuckDBSource) or not isinstance(reader, DuckDBReader):
             return None
-        if source.identity() == self.identity():
+        if not self._in_place and source.identity() == self.identity():
             raise UsageError(f"source and target are one file: {self.path}")
         db = self._open
         with translated(str(table.name)):
@@ -201,6 +202,10 @@ class DuckDBTarget:
         self._disconnect()
         _settle(self.path)
         self._building.publish(self._keep)
+
+    def replace_source(self) -> None:
+        """The source is what the replica takes the place of."""
+        self._in_place = True
 
     def keep_previous(self, count: int) -> None:
         """How many replaced files stay beside the target."""

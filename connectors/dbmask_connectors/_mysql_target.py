@@ -39,6 +39,7 @@ class MySQLTarget:
         self._server: str | None = None
         self._refused = 0
         self._keep = 0
+        self._in_place = False
 
     @property
     def session(self) -> Session:
@@ -97,7 +98,7 @@ class MySQLTarget:
         """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that."""
         if not isinstance(source, MySQLSource) or not isinstance(reader, MySQLReader):
             return None
-        if source.identity() == self.identity():
+        if not self._in_place and source.identity() == self.identity():
             raise UsageError(f"source and target are one database: {self.address}")
         session = self._open.session
         dests = destinations(session, self._name, table)
@@ -157,6 +158,10 @@ class MySQLTarget:
         )
         self._name, self._built = "", None
         previous.prune(session, self.address.database, self._keep)
+
+    def replace_source(self) -> None:
+        """The source is what the replica takes the place of."""
+        self._in_place = True
 
     def keep_previous(self, count: int) -> None:
         """How many replaced replicas stay beside the target, each in a database of its own."""

@@ -15,7 +15,7 @@ from dbmask_connectors._postgres_sequences import set_sequences
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["create_tables", "finish"]
+__all__ = ["create_tables", "early", "finish", "fit_columns", "refresh_views"]
 
 # Who may do what: tried before the rows, since roles may be missing here, and given after them.
 _RIGHTS = frozenset({"ACL", "DEFAULT ACL", "POLICY", "ROW SECURITY"})
@@ -37,8 +37,8 @@ def create_tables(connection: psycopg.Connection[Any], where: str, structure: St
             _run(connection, where, entry)
     for table in sorted(structure.tables, key=lambda t: _depth(structure.schema, t.name)):
         with translated(f"{where}: {table.name}"):
-            _fit_columns(connection, table)
-    for entry in _early(structure):
+            fit_columns(connection, table)
+    for entry in early(structure):
         _run(connection, where, entry)
     rights += [e for e in map(Entry.unpacked, structure.post) if e.kind in _RIGHTS]
     refused = [e for e in rights if not _granted(connection, e, keep=False)]
@@ -90,7 +90,7 @@ def _depth(schema: Schema, name: TableName) -> int:
     return 1 + max((_depth(schema, p) for p in table.parents), default=0) if table else 0
 
 
-def _fit_columns(connection: psycopg.Connection[Any], table: TargetTable) -> None:
+def fit_columns(connection: psycopg.Connection[Any], table: TargetTable) -> None:
     from psycopg import sql
 
     name = table_sql(table.name.schema, table.name.name)
@@ -107,7 +107,7 @@ def _fit_columns(connection: psycopg.Connection[Any], table: TargetTable) -> Non
             connection.execute(add.format(name, sql.Identifier(column), sql.SQL(type_ or "text")))
 
 
-def _early(structure: Structure) -> list[Entry]:
+def early(structure: Structure) -> list[Entry]:
     """The triggers that fill columns which rows do not bring: they must be there before the rows."""
     wanted: set[tuple[str, str]] = set()
     for target in structure.tables:
@@ -138,8 +138,8 @@ def finish(
     """Indexes and keys, sequences past the masked keys, derived values, statistics, triggers, and who may do what."""
     progress("indexes and keys")
     connection.execute("SET maintenance_work_mem = '256MB'")
-    early = {(e.schema, e.name) for e in _early(structure)}
-    post = [e for e in map(Entry.unpacked, structure.post) if not (e.kind == "TRIGGER" and (e.schema, e.name) in early)]
+    first = {(e.schema, e.name) for e in early(structure)}
+    post = [e for e in map(Entry.unpacked, structure.post) if not (e.kind == "TRIGGER" and (e.schema, e.name) in first)]
     # Rules are run in their place: some views get their query from one.
     for entry in post:
         if entry.kind not in _LAST | _RIGHTS:
@@ -147,7 +147,7 @@ def finish(
     progress("sequences")
     set_sequences(connection, structure.schema)
     progress("derived values")
-    _refresh_views(connection, where)
+    refresh_views(connection, where)
     progress("statistics")
     connection.execute("ANALYZE")
     progress("triggers and rights")
@@ -159,7 +159,7 @@ def finish(
             _granted(connection, entry, keep=True)
 
 
-def _refresh_views(connection: psycopg.Connection[Any], where: str) -> None:
+def refresh_views(connection: psycopg.Connection[Any], where: str) -> None:
     """Every materialized view, those that others read first, through plain views too."""
     from graphlib import TopologicalSorter
 

@@ -66,11 +66,15 @@ class PostgresReader:
             standby = bool(row and row[0])
             access = "READ ONLY" if standby else "READ WRITE"
             connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}")
+            self._began()
             if shared is not None:
                 _join(connection, where, shared)
             position = "pg_last_wal_replay_lsn()" if standby else "pg_current_wal_lsn()"
             row = connection.execute(f"SELECT {position}::text || ' ' || pg_current_snapshot()::text").fetchone()
         self._position = shared.position if shared else str(row[0]) if row else ""
+
+    def _began(self) -> None:
+        """What is to be done before the snapshot is taken: nothing."""
 
     @property
     def position(self) -> str:

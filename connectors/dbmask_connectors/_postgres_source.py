@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import Schema, Table, TableName
 from dbmask.spi import Capabilities, Reader, Shared, Span, Structure, TargetTable
+from dbmask_connectors._postgres_apply import PostgresRewriting, rewriting
 from dbmask_connectors._postgres_catalog import read_schema
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_reader import PostgresReader
@@ -128,6 +129,10 @@ class PostgresSource:
     def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
         """Whether spans hold the row versions that an earlier snapshot saw."""
         return unchanged(reader, parts, since)
+
+    def rewriting(self, schema: Schema, names: Sequence[TableName]) -> AbstractContextManager[PostgresRewriting]:
+        """One transaction in which tables are rewritten in their place."""
+        return rewriting(self.address, schema, names)
 
     def close(self) -> None:
         """Close the connection."""

@@ -51,6 +51,7 @@ class SQLiteTarget:
         self._capabilities = capabilities
         self._building = Building(path)
         self._keep = 0
+        self._in_place = False
         self._session: Session | None = None
         self._post: tuple[str, ...] = ()
         self._default_schema = MAIN
@@ -118,7 +119,7 @@ class SQLiteTarget:
         """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot."""
         if not isinstance(source, SQLiteSource) or not isinstance(reader, Snapshot):
             return None
-        if source.identity() == self.identity():
+        if not self._in_place and source.identity() == self.identity():
             raise UsageError(f"source and target are one file: {self.path}")
         db = self._open
         if self._attached is not reader and not self._attach(source, reader):
@@ -198,6 +199,10 @@ class SQLiteTarget:
         self._disconnect()
         _settle(self.path)
         self._building.publish(self._keep)
+
+    def replace_source(self) -> None:
+        """The source is what the replica takes the place of."""
+        self._in_place = True
 
     def keep_previous(self, count: int) -> None:
         """How many replaced files stay beside the target."""

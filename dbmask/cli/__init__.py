@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
     "analyze": "dbmask.cli.analyze",
+    "apply": "dbmask.cli.apply",
     "certificate": "dbmask.cli.certificate",
     "check": "dbmask.cli.check",
     "clone": "dbmask.cli.clone",
@@ -46,6 +47,7 @@ COMMANDS = {
 _SUMMARY = {
     "analyze": "Measure re-identification risk, and the utility of what was masked.",
     "certificate": "Make keys that sign certificates; check a certificate by its maker's public key.",
+    "apply": "Mask a database that is already a copy, in its place.",
     "check": "Compare policy, lock file and database: exit 3 and the list on drift.",
     "clone": "Clone a database into a masked replica.",
     "demo": "Make a small shop database, clone it masked, show both.",

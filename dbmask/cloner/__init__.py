@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dbmask.cloner.compare import verify_replica
+from dbmask.cloner.in_place import apply
 from dbmask.cloner.previous import previous_replicas, rollback
 from dbmask.cloner.run import CloneResult, Options, clone
 
-__all__ = ["CloneResult", "Options", "clone", "previous_replicas", "rollback", "verify_replica"]
+__all__ = ["CloneResult", "Options", "apply", "clone", "previous_replicas", "rollback", "verify_replica"]

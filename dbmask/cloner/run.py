@@ -21,7 +21,7 @@ from dbmask.cloner.resume import earlier_run
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.errors import CheckFailed, ConnectorError, PlanError
+from dbmask.errors import CheckFailed, ConnectorError, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
     Plan,
@@ -38,7 +38,7 @@ from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ChunkedTarget, Reader, Source, Structure, Target, TargetTable
+from dbmask.spi import ChunkedTarget, Reader, ReplacesSource, Source, Structure, Target, TargetTable
 
 __all__ = ["CloneResult", "Options", "clone"]
 
@@ -95,6 +95,7 @@ def clone(
     options: Options | None = None,
     share: str | None = None,
     max_rows: int | None = None,
+    in_place: bool = False,
 ) -> CloneResult:
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
@@ -114,7 +115,13 @@ def clone(
     ring = policy.keyring() if keys is None else keys
     with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
-        check_target(opened, made, overwrite)
+        if not in_place:
+            check_target(opened, made, overwrite)
+        elif isinstance(made, ReplacesSource):  # dbmask.cloner.apply has asked for the name of what goes
+            made.replace_source()
+            made.check(overwrite=True)
+        else:
+            raise UsageError("this kind of database cannot be masked in its place: clone it")
         keep_replaced(made, policy, keep_previous)
         with closing(open_book(state, ring)) as book:
             moving = (source, target), options or Options()
@@ -137,6 +144,7 @@ def clone(
             left_out=left_out,
             literals=run.literals,
             warnings=[str(w) for w in plan.warnings],
+            job="apply" if in_place else "clone",
             **cert.policy_facts(policy),
         )
     path = Path(certificate) if certificate else None

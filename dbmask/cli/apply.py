@@ -1,0 +1,80 @@
+"""``dbmask apply``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from dbmask.cli.certificate import sign_option
+from dbmask.cli.common import key_option, load_policy, policy_argument
+
+__all__ = ["command"]
+
+
+@click.command("apply")
+@policy_argument
+@click.option("--target", required=True, metavar="URL", help="The copy that is to be masked.")
+@click.option(
+    "--database", required=True, metavar="NAME", help="Its name once more: what it holds now is gone afterwards."
+)
+@click.option(
+    "--certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
+)
+@sign_option
+@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@key_option
+def command(
+    policy: str,
+    target: str,
+    database: str,
+    certificate: str | None,
+    sign_with: str | None,
+    state: str | None,
+    form: str,
+    quiet: bool,
+    key_file: str | None,
+) -> None:
+    """Mask a database that is already a copy, in its place: its tables are rewritten, all of them or none.
+
+    A database that runs or jobs have for their source is refused.
+    """
+    from dbmask.cloner import apply
+    from dbmask.cloner.progress import Quiet, reporter
+    from dbmask.state import default_url
+
+    loaded, keys = load_policy(policy, key_file)
+    done = apply(
+        loaded,
+        target,
+        database,
+        certificate=certificate,
+        sign_with=sign_with,
+        keys=keys,
+        show=Quiet() if quiet else reporter(sys.stderr),
+        state=state or default_url(),
+    )
+    for warning in done.plan.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if form == "json":
+        facts = {
+            "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
+            "certificate": str(done.certificate_path) if done.certificate_path else None,
+            "passed": done.certificate.passed,
+        }
+        click.echo(json.dumps(facts, indent=2))
+        return
+    count = len(done.certificate.checks)
+    click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows rewritten; {count} checks passed.")
+    for item in done.certificate.left_out:
+        click.echo(f"Lost: {item}")
+    for item in done.certificate.not_looked_at:
+        click.echo(f"Not looked at: {item}")
+    if done.certificate_path:
+        click.echo(f"Certificate: {done.certificate_path}")
