@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresRewriting", "rewriting"]
 
+_PARALLEL = """
+SELECT set_config('parallel_tuple_cost', '0', true), set_config('parallel_setup_cost', '0', true),
+       set_config('min_parallel_table_scan_size', '1MB', true)
+"""
+
 
 class _Staged:
     """Reads what was masked by the names of the tables that it is for."""
@@ -96,6 +101,8 @@ class PostgresRewriting:
         self._inner.require_idle()
         made = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS ").format(sql.Identifier(self._stage(table)))
         with translated(f"{self.address}: {table.name}"):
+            # Masks cost more than rows do on their way: PostgreSQL's costs of parallel plans do not know that.
+            self.connection.execute(_PARALLEL)
             return self.connection.execute(made.as_bytes(self.connection) + rendered(query).encode()).rowcount
 
     @contextmanager
