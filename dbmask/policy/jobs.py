@@ -106,7 +106,7 @@ class Job(BaseModel):
 
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (OSError, ValueError, LookupError):
             raise ValueError("is no time zone, such as Europe/Prague") from None
         return value
 
