@@ -188,6 +188,10 @@ def test_the_command_line(night: Night, capsys: pytest.CaptureFixture[str], monk
     assert run(argv) == 0
     said = capsys.readouterr().out
     assert "public.item: 0 rows read, 0 written, 1 removed (diff: chosen: it has a primary key)" in said
+    assert run(["runs", "--state", night.state, "--format", "json"]) == 0
+    number = json.loads(capsys.readouterr().out)[0]["id"]
+    assert run(["runs", str(number), "--state", night.state]) == 0
+    assert "public.item: 0 rows read, 0 rows in" in capsys.readouterr().out
     assert run([*argv, "--job", "other"]) == 2
     assert "no job other: it has nightly" in capsys.readouterr().err
     night.sql("CREATE TABLE added (a int)")
