@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Progress, TargetTable
+from dbmask_connectors._postgres_frames import frames, lent, possible, send
 from dbmask_connectors._postgres_reader import rendered
 
 if TYPE_CHECKING:
@@ -67,11 +68,26 @@ def copied(
     """As :func:`relay`, of a query that is text already."""
     out = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     with target.cursor() as cursor:
-        with _copy_in(cursor, table, " (FORMAT binary)") as copy, contextlib.closing(_blocks(source, out)) as blocks:
-            for count, block in blocks:
-                copy.write(block)
-                progress(count)
+        with _copy_in(cursor, table, " (FORMAT binary)") as copy:
+            if possible(source) and possible(target):
+                copy.write(b"")  # tells psycopg that what is written brings its own header
+                _hand_on(source, target, out, progress)
+            else:
+                with contextlib.closing(_blocks(source, out)) as blocks:
+                    for count, block in blocks:
+                        copy.write(block)
+                        progress(count)
         return max(cursor.rowcount, 0)
+
+
+def _hand_on(
+    source: psycopg.Connection[Any], target: psycopg.Connection[Any], statement: str, progress: Progress
+) -> None:
+    """One server's messages to the other as they are. libpq reads what the target says meanwhile, such as notices."""
+    with lent(target) as plain, contextlib.closing(frames(source, statement)) as blocks:
+        for count, block in blocks:
+            send(plain, block, target.pgconn.consume_input)
+            progress(count)
 
 
 def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
