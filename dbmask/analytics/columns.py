@@ -40,13 +40,11 @@ class Frame:
         return self.rows if self.weights is None else int(self.weights.sum())
 
 
-def encode(values: Iterable[Any]) -> Column:
-    """A column of Python values. Equal texts are one value."""
+def encode(texts: Iterable[str], known: dict[str, int]) -> NDArray[np.int64]:
+    """The codes of texts; ``known`` are the codes of earlier ones, and grows."""
     import numpy as np
 
-    known: dict[str, int] = {}
-    codes = [known.setdefault(v if isinstance(v, str) else str(v), len(known)) for v in values]
-    return Column(np.asarray(codes, dtype=np.int64), list(known))
+    return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int64)
 
 
 _ABSENT = object()
