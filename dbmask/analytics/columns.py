@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Frame", "encode", "frame_of", "pack", "to_number"]
+__all__ = ["Column", "Frame", "Numbers", "encode", "frame_of", "numbers_of", "pack", "to_number"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """``codes`` of the rows (int64; -1 is absent) and the ``labels`` they stand for."""
+    """``codes`` of the rows (integers of 32 or 64 bits; -1 is absent) and the ``labels`` they stand for."""
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.signedinteger[Any]]
     labels: Sequence[str]
 
 
@@ -74,15 +74,57 @@ def pack(columns: Sequence[Column]) -> tuple[NDArray[np.int64], int]:
     """
     import numpy as np
 
-    packed, size = columns[0].codes + 1, len(columns[0].labels) + 1
+    packed, size = columns[0].codes.astype(np.int64), len(columns[0].labels) + 1
+    packed += 1
     for column in columns[1:]:
         width = len(column.labels) + 1
         if size * width >= 2**62:
             distinct, packed = np.unique(packed, return_inverse=True)
             size = len(distinct)
-        packed = packed * width + (column.codes + 1)
+        packed *= width
+        packed += column.codes
+        packed += 1
         size *= width
     return packed, size
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column by number: ``ranks[code]`` is the place among the distinct numbers, whose texts are ``labels``; -1 is none.
+
+    Equal numbers are one, spelled as their first label; the last of ``ranks`` is what -1, an absent value, reads.
+    """
+
+    ranks: NDArray[np.int32]
+    labels: Sequence[str]
+
+
+def numbers_of(labels: Sequence[str]) -> Numbers | None:
+    """Labels by number, empty ones absent; None if they are not numeric.
+
+    Numeric: at least one value, and all non-empty ones spell finite numbers.
+    """
+    import numpy as np
+
+    filled = np.array([i for i, label in enumerate(labels) if label != ""], dtype=np.int64)
+    if not len(filled):
+        return None
+    texts = [labels[i] for i in filled.tolist()] if len(filled) < len(labels) else labels
+    try:
+        numbers = np.array(list(map(float, texts)))
+    except ValueError:
+        return None
+    # "1_000" is a number to Python alone.
+    if not np.isfinite(numbers).all() or "_" in "".join(texts):
+        return None
+    order = np.argsort(numbers, kind="stable")
+    ascending = numbers[order]
+    fresh = np.empty(len(order), dtype=bool)
+    fresh[0] = True
+    np.not_equal(ascending[1:], ascending[:-1], out=fresh[1:])
+    ranks = np.full(len(labels) + 1, -1, dtype=np.int32)
+    ranks[filled[order]] = np.cumsum(fresh) - 1
+    return Numbers(ranks, [texts[i] for i in order[fresh].tolist()])
 
 
 def to_number(text: str) -> float | None:
