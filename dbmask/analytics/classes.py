@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbmask.analytics import threads
-from dbmask.analytics.columns import Column, Frame, Numbers, pack
+from dbmask.analytics.columns import Column, Frame, pack
+from dbmask.analytics.numbers import Numbers
 from dbmask.analytics.threads import each, slices, sort
 
 if TYPE_CHECKING:

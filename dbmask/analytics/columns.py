@@ -6,7 +6,6 @@ field that the record does not have.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Frame", "Numbers", "encode", "frame_of", "numbers_of", "pack", "to_number"]
+__all__ = ["Column", "Frame", "encode", "frame_of", "pack"]
 
 
 @dataclass(frozen=True)
@@ -86,52 +85,3 @@ def pack(columns: Sequence[Column]) -> tuple[NDArray[np.int64], int]:
         packed += 1
         size *= width
     return packed, size
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A column by number: ``ranks[code]`` is the place among the distinct numbers, whose texts are ``labels``; -1 is none.
-
-    Equal numbers are one, spelled as their first label; the last of ``ranks`` is what -1, an absent value, reads.
-    """
-
-    ranks: NDArray[np.int32]
-    labels: Sequence[str]
-
-
-def numbers_of(labels: Sequence[str]) -> Numbers | None:
-    """Labels by number, empty ones absent; None if they are not numeric.
-
-    Numeric: at least one value, and all non-empty ones spell finite numbers.
-    """
-    import numpy as np
-
-    filled = np.array([i for i, label in enumerate(labels) if label != ""], dtype=np.int64)
-    if not len(filled):
-        return None
-    texts = [labels[i] for i in filled.tolist()] if len(filled) < len(labels) else labels
-    try:
-        numbers = np.array(list(map(float, texts)))
-    except ValueError:
-        return None
-    # "1_000" is a number to Python alone.
-    if not np.isfinite(numbers).all() or "_" in "".join(texts):
-        return None
-    order = np.argsort(numbers, kind="stable")
-    ascending = numbers[order]
-    fresh = np.empty(len(order), dtype=bool)
-    fresh[0] = True
-    np.not_equal(ascending[1:], ascending[:-1], out=fresh[1:])
-    ranks = np.full(len(labels) + 1, -1, dtype=np.int32)
-    ranks[filled[order]] = np.cumsum(fresh) - 1
-    return Numbers(ranks, [texts[i] for i in order[fresh].tolist()])
-
-
-def to_number(text: str) -> float | None:
-    """The finite number that a text spells, else None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # "1_000" is a number to Python alone.
-    return value if math.isfinite(value) and "_" not in text else None

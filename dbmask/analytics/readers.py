@@ -79,22 +79,32 @@ def _from_duckdb(path: str, parquet: bool, fields: Sequence[str] | None) -> Fram
     return Frame(columns, int(rows[0]) if rows else 0)
 
 
+_FEW = 1000
+"""Up to so many values an enum is the quickest codebook, above it a join."""
+
+
 def _encoded(session: duckdb.DuckDBPyConnection, name: str) -> Column:
-    """One column's codes, looked up inside DuckDB by an enum of its distinct values."""
+    """One column's codes, looked up inside DuckDB among its distinct values."""
     import numpy as np
     from sqlglot import exp
 
     column = exp.func("coalesce", exp.column(name, quoted=True), exp.Literal.string("None")).sql("duckdb")
-    distinct = session.execute(
-        f"SELECT {column} AS v FROM data GROUP BY v ORDER BY min(rowid)"  # noqa: S608 - quoted by sqlglot
-    ).fetchall()
-    labels = [str(row[0]) for row in distinct]
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE codebook AS SELECT v, (row_number() OVER (ORDER BY first) - 1)::INTEGER AS code "  # noqa: S608
+        f"FROM (SELECT {column} AS v, min(rowid) AS first FROM data GROUP BY v)"
+    )
+    labels = session.execute("SELECT v FROM codebook ORDER BY code").fetchnumpy()["v"].tolist()
+    if len(labels) > _FEW:
+        found = session.execute(
+            f"SELECT code AS c FROM data JOIN codebook ON v = {column} ORDER BY data.rowid"  # noqa: S608 - quoted by sqlglot
+        )
+        return Column(np.ma.getdata(found.fetchnumpy()["c"]), labels)
     if not labels:
-        return Column(np.empty(0, dtype=np.int64), labels)
-    session.execute(f"CREATE TYPE codes AS ENUM (SELECT {column} AS v FROM data GROUP BY v ORDER BY min(rowid))")  # noqa: S608
+        return Column(np.empty(0, dtype=np.int32), labels)
+    session.execute("CREATE TYPE codes AS ENUM (SELECT v FROM codebook ORDER BY code)")
     codes = session.execute(f"SELECT enum_code(({column})::codes) AS c FROM data").fetchnumpy()["c"]  # noqa: S608
     session.execute("DROP TYPE codes")
-    return Column(np.ma.getdata(codes).astype(np.int64), labels)
+    return Column(np.ma.getdata(codes).astype(np.int32), labels)
 
 
 def _table(source: Source, name: str) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.analytics import risk_advice as advice
 from dbmask.analytics.classes import Classes, classes_of
-from dbmask.analytics.columns import Column, Frame, Numbers, numbers_of
+from dbmask.analytics.columns import Column, Frame
 from dbmask.analytics.diversity import (
     categorical_distances,
     entropy_l,
@@ -18,6 +18,7 @@ from dbmask.analytics.diversity import (
     whole_of,
 )
 from dbmask.analytics.histogram import histogram
+from dbmask.analytics.numbers import Numbers, numbers_of
 from dbmask.analytics.result import Result, risk_band
 from dbmask.analytics.uniqueness import singling_out
 

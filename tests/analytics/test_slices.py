@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dbmask.analytics import risk, threads
-from dbmask.analytics.columns import Column, Frame, frame_of, numbers_of
+from dbmask.analytics.columns import Column, Frame, frame_of
+from dbmask.analytics.numbers import numbers_of
 
 SLICE = 1000
 ROWS = 5 * SLICE + 5
