@@ -81,16 +81,21 @@ def suits_duckdb(text: CsvText, path: str) -> bool:
 def _spaced_quotes(path: str, delimiter: str) -> bool:
     """Whether a quote is parted from its delimiter by a space, which is part of the field to CSV and not to DuckDB."""
     edges = f"{delimiter}\r\n".encode()
-    with open(path, "rb") as file:
-        kept, ended = b"\n", False
+    # Into one buffer, whose beginning is the end of what was read before.
+    buffer = bytearray(b"\n" * (_MARGIN + (1 << 20)))
+    with open(path, "rb", buffering=0) as file, memoryview(buffer) as view:
+        ended = False
         while not ended:
-            chunk = file.read(1 << 22)
-            ended = not chunk
-            kept = kept[-_MARGIN:] + (chunk or b"\n")
-            for found in _BESIDE.finditer(kept):
+            count = file.readinto(view[_MARGIN:]) or 0
+            ended = not count
+            if ended:
+                buffer[_MARGIN], count = 10, 1
+            end = _MARGIN + count
+            for found in _BESIDE.finditer(view, 0, end):
                 at = found.start()
-                if _ends_at(kept, at - 1, -1, edges) or _ends_at(kept, at + 1, 1, edges):
+                if _ends_at(view[:end], at - 1, -1, edges) or _ends_at(view[:end], at + 1, 1, edges):
                     return True
+            view[:_MARGIN] = bytes(view[end - _MARGIN : end])
     return False
 
 
@@ -99,7 +104,7 @@ _MARGIN = 64
 _BESIDE = re.compile(rb'"(?: |(?<= "))')
 
 
-def _ends_at(data: bytes, at: int, step: int, edges: bytes) -> bool:
+def _ends_at(data: memoryview, at: int, step: int, edges: bytes) -> bool:
     """Whether spaces, one at least, lead from ``at`` to the edge of a field (or further than is looked)."""
     if not 0 <= at < len(data) or data[at] != 32:
         return False
