@@ -13,7 +13,7 @@ from dbmask.masks.build import example_keys
 from dbmask.proxy.install import install, uninstall
 from tests.fix_postgres import Postgres
 from tests.proxy.corpus import corpus, corpus_database, corpus_oids, corpus_policy
-from tests.proxy.outcomes import attempt, require
+from tests.proxy.outcomes import attempt, other_session, require
 from tests.proxy.proxied import WORD, Proxied, proxied
 from tests.proxy.wire import Wire
 
@@ -52,11 +52,5 @@ def place(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.mark.parametrize("attack", corpus()["attacks"], ids=lambda a: str(a["id"]))
 def test_every_outcome_is_the_required_one(place: Place, attack: Any) -> None:
-    other = place.connect({})
-    if attack.get("other_session"):
-        assert other.open()
-        for text in attack["other_session"]:
-            other.query(text)
-    require(place.connect, attack, place.oids, place.direct)
-    if attack.get("other_session"):
-        other.close()
+    with other_session(place.connect, attack):
+        require(place.connect, attack, place.oids, place.direct)
