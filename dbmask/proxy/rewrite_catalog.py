@@ -238,7 +238,7 @@ def _column(table: str, column: str, kind: str, schema: str) -> str:
     if (table, column) in NODE_TREES:
         owner = NODE_TREES[table, column]
         relation = owner if owner == "0" else f"x.{owner}"
-        return f"{without_literals(f'pg_catalog.pg_get_expr(x.{name}, {relation})')} AS {name}"
+        return f"{without_literals(f'pg_catalog.pg_get_expr(x.{name}, {relation}, true)')} AS {name}"
     if column in WITHHELD or kind == "pg_node_tree":
         return f"NULL::{'text' if kind == 'pg_node_tree' else kind} AS {name}"
     if column in TEXTS_WITH_LITERALS:
