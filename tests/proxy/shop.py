@@ -51,7 +51,7 @@ REFRESH MATERIALIZED VIEW costs;
 CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84));
 CREATE TABLE pgbench_branches (bid int PRIMARY KEY, bbalance int, filler char(88));
 INSERT INTO pgbench_branches VALUES (1, 0, '');
-INSERT INTO pgbench_accounts SELECT i, 1, i, 'Secret' || i FROM generate_series(1, 100000) i;
+INSERT INTO pgbench_accounts SELECT i, 1, i, 'Secret' || i FROM generate_series(1, 2000) i;
 ANALYZE;
 """
 POLICY = """
@@ -92,9 +92,9 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def shop(postgres: Postgres, folder: Path, name: str) -> Iterator[Shop]:
-    """Make both databases; ``name`` tells those of one test module from another's."""
-    source, plain, role = (f"{kind}_{name}_{os.getpid()}" for kind in ("shop", "plain", "shopper"))
+def shop(postgres: Postgres, folder: Path) -> Iterator[Shop]:
+    """Make both databases."""
+    source, plain, role = (f"{kind}_{os.getpid()}" for kind in ("shop", "plain", "shopper"))
     urls = [postgres.create_database(database) for database in (source, plain)]
     try:
         for database in (source, plain):

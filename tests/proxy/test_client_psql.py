@@ -13,14 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_postgres import Postgres
-from tests.proxy.shop import SECRET, Shop, shop
-
-
-@pytest.fixture(scope="module")
-def place(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with shop(postgres, tmp_path_factory.mktemp("psql"), "psql") as made:
-        yield made
+from tests.proxy.shop import SECRET, Shop
 
 
 COMMANDS = (
