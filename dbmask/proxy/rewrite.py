@@ -46,7 +46,9 @@ class Rewriter:
         self.catalog = catalog
         self.names = Names(catalog)
 
-    def rewrite(self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None) -> Rewritten:
+    def rewrite(
+        self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None
+    ) -> Rewritten:
         """Rewrite every statement of ``text``; raises Refused.
 
         ``path`` is the client's search path, ``default`` what RESET makes it, ``$user`` stands for ``user``.

@@ -217,7 +217,14 @@ def _shown(connection: psycopg.Connection[Any], own: Mapping[int, str]) -> Itera
         ]
         kept += [
             f"x.{_quoted(c)}::text NOT IN ({names})"
-            for c in ("schemaname", "nspname", "schema_name", "specific_schema", "sequence_schema", "event_object_schema")
+            for c in (
+                "schemaname",
+                "nspname",
+                "schema_name",
+                "specific_schema",
+                "sequence_schema",
+                "event_object_schema",
+            )
             if c in there
         ]
         join = ""
@@ -225,9 +232,7 @@ def _shown(connection: psycopg.Connection[Any], own: Mapping[int, str]) -> Itera
             join = " LEFT JOIN dbmask.relations r ON r.view_schema = x.table_schema AND r.view_name = x.table_name"
             kept.append(f"(r.base IS NOT NULL OR x.table_schema NOT IN ({names}))")
             if table == "views":
-                kept.append(
-                    "NOT EXISTS (SELECT FROM pg_catalog.pg_class b WHERE b.oid = r.base AND b.relkind <> 'v')"
-                )
+                kept.append("NOT EXISTS (SELECT FROM pg_catalog.pg_class b WHERE b.oid = r.base AND b.relkind <> 'v')")
         mark = SYSTEM_COLUMNS if (schema, table) in tables else ""
         where = f" WHERE {' AND '.join(kept)}" if kept else ""
         yield (schema, table), f"SELECT {mark}{every} FROM {schema}.{table} AS x{join}{where}"  # noqa: S608 - the catalog's names

@@ -16,7 +16,9 @@ _RIGHTS = (
     "(SELECT coalesce((SELECT dbmask_r.view FROM dbmask.relations AS dbmask_r WHERE dbmask_r.base OPERATOR(pg_catalog.=)"
     " dbmask_t.of), dbmask_t.of) FROM (SELECT ($1)::pg_catalog.regclass::pg_catalog.oid AS of) AS dbmask_t)"
 )
-_SETTING = "CASE WHEN pg_catalog.strpos(($1)::pg_catalog.text, '.') OPERATOR(pg_catalog.=) 0 THEN ($2)::pg_catalog.text END"
+_SETTING = (
+    "CASE WHEN pg_catalog.strpos(($1)::pg_catalog.text, '.') OPERATOR(pg_catalog.=) 0 THEN ($2)::pg_catalog.text END"
+)
 _SAMPLE = (
     "SELECT * FROM (SELECT dbmask_s.* FROM x AS dbmask_s"
     " WHERE (pg_catalog.random() OPERATOR(pg_catalog.*) 100) OPERATOR(pg_catalog.<) ($1)::real) AS y"

@@ -185,7 +185,10 @@ class Session:
             elif name.lower() == "client_encoding":
                 if value.lower().replace("-", "").strip("'\"") not in ("utf8", "unicode", "auto"):
                     raise Fatal("0A000", "only the client encoding UTF8 is supported")
-            elif name.lower() not in FREE_SETTINGS and (name.lower(), value.lower()) != ("standard_conforming_strings", "on"):
+            elif name.lower() not in FREE_SETTINGS and (name.lower(), value.lower()) != (
+                "standard_conforming_strings",
+                "on",
+            ):
                 raise Fatal("42501", "this startup setting is not allowed")
             else:
                 kept[name] = value

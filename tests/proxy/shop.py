@@ -12,6 +12,7 @@ from pathlib import Path
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
 from dbmask.proxy.install import install, uninstall
+from dbmask.proxy.side_refresh import refresh_side_tables
 from tests.fix_postgres import Postgres
 from tests.proxy.proxied import WORD, Proxied, proxied
 
@@ -35,7 +36,7 @@ COMMENT ON TABLE person IS 'SecretComment';
 CREATE TABLE visit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, person int NOT NULL REFERENCES person, day date NOT NULL,
   cost numeric(10,2)) ;
 CREATE TABLE part (id int, kind text, who text) PARTITION BY LIST (kind);
-CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('SecretKind');
+CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('kind one');
 CREATE VIEW named AS SELECT p.id, p.name, t.name AS town FROM person p JOIN town t ON t.id = p.town WHERE p.name <> 'SecretView';
 CREATE MATERIALIZED VIEW costs AS SELECT person, sum(cost) AS cost FROM visit GROUP BY person;
 CREATE FUNCTION plus(a int, b int DEFAULT 42) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a + b';
@@ -46,7 +47,7 @@ INSERT INTO person (id, name, mail, born, mood, score, tag, words, data, at, twi
     'T' || i % 5, ARRAY['a' || i, 'b'], jsonb_build_object('n', i, 'who', 'Secret' || i), '2020-01-01 00:00:00.123Z'::timestamptz + i * interval '1 hour',
     (i, 'x')::pair, int4range(i, i + 3), ('\\x0' || i % 10)::bytea, nullif(i % 4, 0) FROM generate_series(1, 40) i;
 INSERT INTO visit (person, day, cost) SELECT 1 + i % 40, date '2024-01-01' + i % 28, i FROM generate_series(1, 120) i;
-INSERT INTO part VALUES (1, 'SecretKind', 'Secret1');
+INSERT INTO part VALUES (1, 'kind one', 'Secret1');
 REFRESH MATERIALIZED VIEW costs;
 CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84));
 CREATE TABLE pgbench_branches (bid int PRIMARY KEY, bbalance int, filler char(88));
@@ -63,7 +64,7 @@ tables:
               words: keep, data: {mask: json, paths: {"$.who": hash}}, at: keep, twin: keep, span: keep, bits: keep, town: keep}
   public.visit: keep
   public.part:
-    columns: {id: keep, kind: hash, who: hash}
+    columns: {id: keep, kind: keep, who: hash}
   public.pgbench_accounts:
     columns: {aid: keep, bid: keep, abalance: keep, filler: "null"}
   public.pgbench_branches: keep
@@ -79,7 +80,9 @@ class Shop:
     source: str
     postgres: Postgres
 
-    def program(self, name: str, *args: str, through: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[bytes]:
+    def program(
+        self, name: str, *args: str, through: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run one of PostgreSQL's programs through the proxy, or against the untouched database."""
         url = self.proxy.url() if through else self.plain
         command = [self.postgres.program(name), *args, url]
@@ -99,8 +102,10 @@ def shop(postgres: Postgres, folder: Path) -> Iterator[Shop]:
     try:
         for database in (source, plain):
             postgres.psql(database, SETUP)
-        install(Policy.from_text(POLICY, "yaml"), urls[0], role, keys=example_keys(), harden=True, password=WORD)
+        policy = Policy.from_text(POLICY, "yaml")
+        install(policy, urls[0], role, keys=example_keys(), harden=True, password=WORD)
         try:
+            assert list(refresh_side_tables(policy, urls[0], role, keys=example_keys()))
             with proxied(postgres, source, role, folder) as proxy:
                 yield Shop(proxy, urls[1], urls[0], postgres)
         finally:

@@ -25,7 +25,9 @@ def found(place: Shop, through: bool) -> list[str]:
         login = f"user={user}&password={password}"
     url = f"jdbc:postgresql://{there}?{login}"
     java = [find_program("java"), "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", str(DRIVER), str(PROGRAM), url]
-    done = subprocess.run([*java, "through" if through else "plain"], capture_output=True, text=True, check=False, timeout=90)
+    done = subprocess.run(
+        [*java, "through" if through else "plain"], capture_output=True, text=True, check=False, timeout=90
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.splitlines()
 

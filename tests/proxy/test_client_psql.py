@@ -15,13 +15,33 @@ import pytest
 
 from tests.proxy.shop import SECRET, Shop
 
-
 COMMANDS = (
     *(r"\d", r"\d+", r"\d person", r"\d+ person", r"\d visit", r"\d town", r"\d part", r"\d+ part_a", r"\d named"),
-    *(r"\d costs", r"\d+ named", r"\d counter", r"\d person_town", r"\d person_part", r"\d person_lower", r"\dt", r"\dt+"),
+    *(
+        r"\d costs",
+        r"\d+ named",
+        r"\d counter",
+        r"\d person_town",
+        r"\d person_part",
+        r"\d person_lower",
+        r"\dt",
+        r"\dt+",
+    ),
     *(r"\dt *.person", r"\dv", r"\dv+", r"\dm", r"\di", r"\di+", r"\ds", r"\df", r"\df+ plus", r"\dT", r"\dT+", r"\dD"),
     *(r"\dn", r"\dx", r"\dC", r"\do", r"\da", r"\db", r"\dc", r"\dO", r"\dL", r"\dy", r"\dP", r"\dX", r"\dRp", r"\det"),
-    *(r"\des", r"\dew", r"\dF", r"\dFd", r"\dFp", r"\dFt", r"\dAc", r"\dAf", r"\dAo", r"\du dbmask_admin", r"\encoding"),
+    *(
+        r"\des",
+        r"\dew",
+        r"\dF",
+        r"\dFd",
+        r"\dFp",
+        r"\dFt",
+        r"\dAc",
+        r"\dAf",
+        r"\dAo",
+        r"\du dbmask_admin",
+        r"\encoding",
+    ),
     *(r"\d information_schema.columns", r"\d pg_class", r"\dd nothing", r"\sf plus", r"\sv named"),
 )
 # Comments may hold anything, and --harden gives rights by name.
@@ -74,7 +94,9 @@ def typed(place: Shop, keys: list[tuple[str, str]]) -> str:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "dumb", "PSQLRC": "/dev/null", "INPUTRC": "/dev/null", "PAGER": ""}
     command = [place.postgres.program("psql"), "-X", "-q", place.proxy.url()]
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
     os.close(slave)
     seen = ""
     try:

@@ -15,16 +15,17 @@ from sqlalchemy import orm
 
 from tests.proxy.shop import Shop
 
-KEPT = (
-    "id, mood, score, tag, words, at, twin, span, bits, town, initial IS NULL AS none"  # as they are, by the policy
-)
+KEPT = "id, mood, score, tag, words, at, twin, span, bits, town, initial IS NULL AS none"  # as they are, by the policy
 EVERY = "id, name, mail, born, mood, score, tag, words, data, at, twin, span, bits, town, initial"
 
 
 def test_psycopg_reads_the_types_of_the_original(place: Shop) -> None:
     with psycopg.connect(place.proxy.url()) as through, psycopg.connect(place.plain) as plain:
         for binary in (False, True):
-            for text in (f"SELECT {EVERY} FROM person ORDER BY id", "SELECT p, count(*) FROM person p GROUP BY p.id, p"):
+            for text in (
+                f"SELECT {EVERY} FROM person ORDER BY id",
+                "SELECT p, count(*) FROM person p GROUP BY p.id, p",
+            ):
                 described = [
                     [(c.name, c.display_size, c.precision, c.scale, c.internal_size) for c in cursor.description or ()]
                     for cursor in (through.execute(text, binary=binary), plain.execute(text, binary=binary))
@@ -99,8 +100,12 @@ async def with_asyncpg(place: Shop) -> None:
         assert shapes[0] == shapes[1]
         rows = [tuple(r) for r in await prepared.fetch(20)]
         assert rows == [tuple(r) for r in await other.fetch(20)] and len(rows) == 19
-        whole = await through.fetch("SELECT p, array_agg(v) AS visits FROM person p JOIN visit v ON v.person = p.id GROUP BY p.id, p LIMIT 2")
-        assert [k for k, _ in whole[0]["p"].items()] == EVERY.split(", ") or set(EVERY.split(", ")) == set(whole[0]["p"].keys())
+        whole = await through.fetch(
+            "SELECT p, array_agg(v) AS visits FROM person p JOIN visit v ON v.person = p.id GROUP BY p.id, p LIMIT 2"
+        )
+        assert [k for k, _ in whole[0]["p"].items()] == EVERY.split(", ") or set(EVERY.split(", ")) == set(
+            whole[0]["p"].keys()
+        )
         assert len(whole[0]["visits"]) == 3 and "Secret" not in repr(whole)
         names = await through.fetch("SELECT name FROM person WHERE mood = $1 AND words && $2", "glad", ["a1", "a3"])
         assert len(names) == 2 and "Secret" not in repr(names)
@@ -160,7 +165,9 @@ def reflected(url: str) -> dict[str, Any]:
         made["enums"] = found.get_enums()  # type: ignore[attr-defined]  # of this dialect
         made["sequences"] = found.get_sequence_names()
         for table in sorted([*found.get_table_names(), "named", "costs"]):
-            columns = [{**c, "type": str(c["type"]), "default": c["default"] is not None} for c in found.get_columns(table)]
+            columns = [
+                {**c, "type": str(c["type"]), "default": c["default"] is not None} for c in found.get_columns(table)
+            ]
             for column in columns:
                 column.pop("identity", None)  # its bounds are literals
                 column.pop("comment", None)
@@ -193,7 +200,9 @@ def test_sqlalchemy_maps_objects(place: Shop) -> None:
     engine = sqlalchemy.create_engine(place.proxy.url().replace("postgresql://", "postgresql+psycopg://"))
     try:
         with orm.Session(engine) as session:
-            towns = session.scalars(sqlalchemy.select(Town).options(orm.selectinload(Town.people)).order_by(Town.id)).all()
+            towns = session.scalars(
+                sqlalchemy.select(Town).options(orm.selectinload(Town.people)).order_by(Town.id)
+            ).all()
             assert [len(t.people) for t in towns] == [10, 10, 10]
             assert not any("Secret" in p.name + (p.mail or "") for t in towns for p in t.people)
             ranked = sqlalchemy.select(
@@ -210,7 +219,9 @@ def test_sqlalchemy_maps_objects(place: Shop) -> None:
         tables.reflect(engine, only=["person", "visit", "town"])
         person, visit = tables.tables["person"], tables.tables["visit"]
         with engine.connect() as c:
-            query = sqlalchemy.select(person.c.tag, sqlalchemy.func.sum(visit.c.cost)).join(visit).group_by(person.c.tag)
+            query = (
+                sqlalchemy.select(person.c.tag, sqlalchemy.func.sum(visit.c.cost)).join(visit).group_by(person.c.tag)
+            )
             assert len(c.execute(query).all()) == 5
     finally:
         engine.dispose()
