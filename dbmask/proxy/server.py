@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import shlex
 import ssl
@@ -18,7 +19,9 @@ from dataclasses import dataclass, field
 
 from dbmask.errors import ConnectorError
 from dbmask.proxy.backend import Address, Backend, cancel, connect
-from dbmask.proxy.rewrite import SETTINGS, Refused, Rewriter
+from dbmask.proxy.describe import described
+from dbmask.proxy.rewrite import Refused, Rewriter
+from dbmask.proxy.rewrite_lists import FREE_SETTINGS
 from dbmask.proxy.scram import ScramError, Server, verifier
 from dbmask.proxy.wire import BEFORE_LOGIN, ProtocolError, cleaned, error, frame, read_frame, text
 
@@ -90,7 +93,8 @@ class Session:
         self.proxy, self.reader, self.writer = proxy, reader, writer
         self.backend: Backend | None = None
         self.key = secrets.token_bytes(8)
-        self.user, self.path = "", ["$user", "public"]
+        self.user = ""
+        self.path = self.default = list(proxy.rewriter.catalog.path)
         self.mark = "dbmask_" + secrets.token_hex(16)
         self.refusals: dict[int, Refused] = {}
         self.refused = 0
@@ -177,14 +181,20 @@ class Session:
         kept = {}
         for name, value in given.items():
             if name.lower() == "search_path":
-                self.path = [p.strip().strip('"') for p in value.split(",")]
+                self.path = self.default = _names(value)
             elif name.lower() == "client_encoding":
                 if value.lower().replace("-", "").strip("'\"") not in ("utf8", "unicode", "auto"):
                     raise Fatal("0A000", "only the client encoding UTF8 is supported")
-            elif name.lower() not in SETTINGS:
+            elif name.lower() not in FREE_SETTINGS and (name.lower(), value.lower()) != (
+                "standard_conforming_strings",
+                "on",
+            ):
                 raise Fatal("42501", "this startup setting is not allowed")
             else:
                 kept[name] = value
+        # Types, casts of names and what is visible are the client's; relations and functions are written in full.
+        path = [self.user if p == "$user" else p for p in self.path]
+        kept["search_path"] = ", ".join('"' + p.replace('"', '""') + '"' for p in path)
         return kept
 
     async def _authenticate(self) -> None:
@@ -232,9 +242,8 @@ class Session:
             self.refusals.pop(min(self.refusals))
 
     def _rewritten(self, query: str) -> str:
-        path = [self.user if p == "$user" else p for p in self.path]
         try:
-            done = self.proxy.rewriter.rewrite(query, path)
+            done = self.proxy.rewriter.rewrite(query, self.path, self.user, self.default)
         except Refused as refusal:
             self._refuse(refusal)
             self._log([], refusal.state)
@@ -255,6 +264,8 @@ class Session:
                 answer = self._said(kind, body)
             elif kind in b"AG":
                 continue
+            elif kind == b"T":
+                answer = frame(kind, described(body, self.proxy.rewriter.catalog))
             else:
                 answer = frame(kind, body)
             self.writer.write(answer)
@@ -268,6 +279,12 @@ class Session:
             refusal = self.refusals.pop(int(number), None) or Refused("42501", "this is not allowed")
             return error(refusal.state, str(refusal))
         return cleaned(kind, body)
+
+
+def _names(value: str) -> list[str]:
+    """The schemas of a search path as a setting has them."""
+    parts = re.findall(r'\s*("(?:[^"]|"")*"|[^,]+)', value)
+    return [p[1:-1].replace('""', '"') if p.startswith('"') else p.strip().lower() for p in parts] or [""]
 
 
 def _string(body: bytes, at: int) -> tuple[str, int]:
