@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -44,6 +45,7 @@ def command(
     """
     import ssl
 
+    from dbmask.proxy.audit import Log
     from dbmask.proxy.rewrite import Rewriter
     from dbmask.proxy.server import Proxy
     from dbmask.proxy.source import look_at_source
@@ -63,7 +65,8 @@ def command(
                 f"{tls_cert} and its key cannot be read as a certificate (PEM) and its private key"
             ) from None
     address, catalog = look_at_source(loaded, source, accept_gap)
-    asyncio.run(_serve(Proxy(address, known, Rewriter(catalog), tls=context, audit=audit), host, int(port)))
+    log = Log(sys.stderr.write) if audit else None
+    asyncio.run(_serve(Proxy(address, known, Rewriter(catalog), tls=context, log=log), host, int(port)))
 
 
 async def _serve(proxy: Proxy, host: str, port: int) -> None:
@@ -76,8 +79,4 @@ async def _serve(proxy: Proxy, host: str, port: int) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await stop.wait()
-    server.close()
-    for _ in range(300):  # sessions may end what they began, for half a minute
-        if not proxy.sessions:
-            break
-        await asyncio.sleep(0.1)
+    await proxy.drain(30)

@@ -11,28 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbmask.proxy.rewrite_catalog import HIDING, Catalog
+from dbmask.proxy.settings import SETTINGS, new_path, set_problem
 
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
-SETTINGS = frozenset(
-    [
-        "application_name",
-        "client_encoding",
-        "client_min_messages",
-        "datestyle",
-        "intervalstyle",
-        "timezone",
-        "extra_float_digits",
-        "bytea_output",
-        "statement_timeout",
-        "lock_timeout",
-        "idle_in_transaction_session_timeout",
-        "search_path",
-        "work_mem",
-        "enable_seqscan",
-        "jit",
-    ]
-)
 _PLAIN = frozenset(("transaction_stmt", "variable_show_stmt", "fetch_stmt", "close_portal_stmt", "deallocate_stmt"))
 _MAX_DEPTH = 400
 _LAST_PLAIN_TRANSACTION = 7  # TRANS_STMT_ROLLBACK_TO; two-phase commit comes after it
@@ -48,11 +30,17 @@ class Refused(Exception):
 
 @dataclass
 class Rewritten:
-    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read."""
+    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read.
+
+    ``local``: the path holds to the end of the transaction. ``masked`` and ``fingerprint`` are for the audit log.
+    """
 
     sql: str = ""
     path: list[str] | None = None
+    local: bool = False
     tables: list[str] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
+    fingerprint: str | None = None
 
 
 class Rewriter:
@@ -134,20 +122,18 @@ class _Statement:
             raise Refused("42501", f"{kind.removesuffix('_stmt').replace('_', ' ').upper()} is not allowed here")
 
     def _set(self, statement: Any) -> None:
-        name = statement.name.lower()
-        if self.check and name == "dbmask.search_path":
+        if self.check and statement.name.lower() == "dbmask.search_path":
             return
-        if name in ("transaction", "session characteristics", "transaction_isolation", "transaction_read_only"):
-            name = "timezone"
-        if name not in SETTINGS:
-            raise Refused("42501", "this setting is not to be set here")
-        encoding = statement.args[0].a_const.sval.sval if name == "client_encoding" and statement.args else "utf8"
-        if encoding.lower().replace("-", "") not in ("utf8", "unicode"):
-            raise Refused("0A000", "only the client encoding UTF8 is supported")
-        if name == "search_path":
-            if self.check:
-                raise Refused("42501", "the search path is the proxy's")
-            self.done.path = [a.a_const.sval.sval for a in statement.args] or ["$user", "public"]
+        problem = set_problem(statement)
+        if problem is not None:
+            raise Refused(*problem)
+        path = new_path(statement)
+        if path is None:
+            return
+        if statement.name and self.check:
+            raise Refused("42501", "the search path is the proxy's")
+        self.done.path, self.done.local = path or ["$user", "public"], statement.is_local
+        if statement.name:
             statement.name = "dbmask.search_path"
             del statement.args[1:]
 

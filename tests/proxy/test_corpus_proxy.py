@@ -76,20 +76,13 @@ def through(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
         thread.start()
 
         async def start() -> asyncio.Server:
-            return await asyncio.start_unix_server(proxy.accept, path)
+            return await proxy.serve_unix(str(path))
 
-        async def stop() -> None:
-            server.close()
-            rest = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in rest:
-                task.cancel()
-            await asyncio.gather(*rest, return_exceptions=True)
-
-        server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(start(), loop).result(10)
         try:
             yield path
         finally:
-            asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(10)
             loop.close()
