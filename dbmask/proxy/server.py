@@ -219,3 +219,4 @@ class Proxy:
             async with asyncio.timeout(5):
                 await asyncio.gather(*tasks, return_exceptions=True)
         await self.pool.close()
+        await asyncio.sleep(0.01)  # transports close in the loop's next turns
