@@ -46,7 +46,8 @@ def command(
     import ssl
 
     from dbmask.proxy.audit import Log
-    from dbmask.proxy.rewrite import Rewriter
+    from dbmask.proxy.metrics import Numbers
+    from dbmask.proxy.rewrite_cache import CachedRewriter
     from dbmask.proxy.server import Proxy
     from dbmask.proxy.source import look_at_source
     from dbmask.proxy.users import read_users
@@ -66,7 +67,13 @@ def command(
             ) from None
     address, catalog = look_at_source(loaded, source, accept_gap)
     log = Log(sys.stderr.write) if audit else None
-    asyncio.run(_serve(Proxy(address, known, Rewriter(catalog), tls=context, log=log), host, int(port)))
+    asyncio.run(
+        _serve(
+            Proxy(address, known, CachedRewriter(catalog, Numbers().of(0), audit), tls=context, log=log),
+            host,
+            int(port),
+        )
+    )
 
 
 async def _serve(proxy: Proxy, host: str, port: int) -> None:

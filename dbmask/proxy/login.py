@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import shlex
 import ssl
 import struct
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbmask.proxy.link import Link
-from dbmask.proxy.rewrite import SETTINGS
+from dbmask.proxy.rewrite_lists import FREE_SETTINGS
 from dbmask.proxy.scram import ITERATIONS, ScramError, Server
 from dbmask.proxy.wire import BEFORE_LOGIN, ProtocolError, frame, text
 
-__all__ = ["DEFAULT_PATH", "Fatal", "Login", "authenticate", "read_settings", "start"]
+__all__ = ["Fatal", "Login", "authenticate", "read_settings", "start"]
 
-DEFAULT_PATH = ("$user", "public")
 _SSL, _GSS, _CANCEL = 80877103, 80877104, 80877102
 _UTF8 = ("utf8", "unicode", "auto")
+_STANDARD = ("standard_conforming_strings", "on")
 
 
 class Fatal(Exception):
@@ -37,8 +38,8 @@ class Login:
 
     user: str
     database: str
+    path: list[str]
     settings: dict[str, str] = field(default_factory=dict)
-    path: list[str] = field(default_factory=lambda: list(DEFAULT_PATH))
 
 
 async def start(link: Link, tls: ssl.SSLContext | None) -> dict[str, str] | bytes:
@@ -74,8 +75,8 @@ def _pairs(body: bytes) -> dict[str, str]:
     return dict(zip(parts[:-2:2], parts[1:-2:2], strict=False))
 
 
-def read_settings(given: dict[str, str], database: str) -> Login:
-    """What the startup packet asks for; raises Fatal where that is not on the list."""
+def read_settings(given: dict[str, str], database: str, path: Sequence[str]) -> Login:
+    """What the startup packet asks for; raises Fatal where that is not on the list. ``path`` is the database's own."""
     given = dict(given)
     user = given.pop("user", "")
     if given.pop("replication", "false") not in ("false", "off", "0", "no"):
@@ -83,18 +84,27 @@ def read_settings(given: dict[str, str], database: str) -> Login:
     if given.pop("database", user) != database:
         raise Fatal("3D000", "this database is not served here")
     given.update(_options(given.pop("options", "")))
-    login = Login(user, database)
+    login = Login(user, database, list(path))
     for name, value in given.items():
         if name.lower() == "search_path":
-            login.path = [p.strip().strip('"') for p in value.split(",")]
+            login.path = _names(value)
         elif name.lower() == "client_encoding":
             if value.lower().replace("-", "").strip("'\"") not in _UTF8:
                 raise Fatal("0A000", "only the client encoding UTF8 is supported")
-        elif name.lower() not in SETTINGS:
+        elif name.lower() not in FREE_SETTINGS and (name.lower(), value.lower()) != _STANDARD:
             raise Fatal("42501", "this startup setting is not allowed")
         else:
             login.settings[name] = value
+    # Types, casts of names and what is visible are the client's; relations and functions are written in full.
+    schemas = [user if p == "$user" else p for p in login.path]
+    login.settings["search_path"] = ", ".join('"' + p.replace('"', '""') + '"' for p in schemas)
     return login
+
+
+def _names(value: str) -> list[str]:
+    """The schemas of a search path as a setting has them."""
+    parts = re.findall(r'\s*("(?:[^"]|"")*"|[^,]+)', value)
+    return [p[1:-1].replace('""', '"') if p.startswith('"') else p.strip().lower() for p in parts] or [""]
 
 
 def _options(words: str) -> dict[str, str]:

@@ -16,104 +16,110 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dbmask.proxy.metrics import Counters
-from dbmask.proxy.rewrite import Refused, Rewriter, Rewritten, parsed
+from dbmask.proxy.rewrite import Refused, Rewriter, Rewritten
 from dbmask.proxy.rewrite_catalog import Catalog
+from dbmask.proxy.trees import fingerprint, parsed
 
 __all__ = ["CachedRewriter"]
 
 _TEXTS, _SHAPES = 4096, 2048
 _LONG = 16_384
 """Longer statements are rewritten each time: memory is bounded by entries times this."""
-_LITERAL = re.compile(r"""("(?:[^"]|"")*")|(?<![\w$.'&])(\d{1,9})(?![\w.'])|(?<![\w$.'&])(\d{1,9}\.\d{1,9})(?![\w.'])|(?<![\w'&$])('(?:[^'\\]|'')*')(?!')""")
+_LITERAL = re.compile(
+    r"""("(?:[^"]|"")*")|(?<![\w$.'&])(\d{1,9})(?![\w.'])|(?<![\w$.'&])(\d{1,9}\.\d{1,9})(?![\w.'])|(?<![\w'&$])('(?:[^'\\]|'')*')(?!')"""
+)
 _READS = re.compile(r"\s*(?:select|with|values|table)\b", re.IGNORECASE)
 _HOLE = {2: "\0n", 3: "\0f", 4: "\0s"}
-_OPERANDS = frozenset(("A_Expr",))
-_COMPARISONS = frozenset(("lexpr", "rexpr"))
+_OPERANDS = frozenset(("lexpr", "rexpr"))
 
-Key = tuple[str, tuple[str, ...]]
+Names = tuple[str, ...]
+Place = tuple[Names, str, Names | None]
+"""What a rewrite depends on beside the text: search path, user, usual search path."""
 
 
 @dataclass(frozen=True)
 class _Plan:
     """What came of a shape: text around the holes, which literal goes into each, and the rewrite's other parts."""
 
-    parts: tuple[str, ...]
+    parts: Names
     order: tuple[int, ...]
     done: Rewritten
+
+    def filled(self, literals: Sequence[str]) -> Rewritten:
+        """The rewrite with these literals."""
+        out = [self.parts[0]]
+        for at, rest in zip(self.order, self.parts[1:], strict=True):
+            out += (literals[at], rest)
+        return replace(self.done, sql="".join(out))
 
 
 class CachedRewriter:
     """A rewriter that remembers, for one state of the catalog; a new state is a new object."""
 
     def __init__(self, catalog: Catalog, counters: Counters, audited: bool = False) -> None:
-        self.rewriter, self.counters, self.audited = Rewriter(catalog), counters, audited
-        self._texts: OrderedDict[Key, Rewritten] = OrderedDict()
-        self._seen: OrderedDict[Key, frozenset[int] | None] = OrderedDict()
-        self._plans: OrderedDict[tuple[Key, tuple[str, ...]], _Plan | None] = OrderedDict()
+        self.catalog, self.counters, self.audited = catalog, counters, audited
+        self._rewriter = Rewriter(catalog)
+        self._texts: OrderedDict[tuple[str, Place], Rewritten] = OrderedDict()
+        self._shapes: OrderedDict[tuple[str, Place], frozenset[int] | None] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, Place, Names], _Plan | None] = OrderedDict()
 
-    def rewrite(self, text: str, path: Sequence[str]) -> Rewritten:
+    def rewrite(
+        self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None
+    ) -> Rewritten:
         """As the rewriter does; raises Refused. The result is shared and not to be changed."""
-        key = (text, tuple(path))
-        found = self._texts.get(key)
+        place: Place = (tuple(path), user, None if default is None else tuple(default))
+        found = self._texts.get((text, place))
         if found is not None:
             self.counters.add("cache_text_hits_total")
             return found
         if len(text) > _LONG:
-            return self._made(text, path)
-        made = self._by_shape(text, key[1])
+            return self._made(text, place)
+        made = self._by_shape(text, place)
         if made is None:
-            made = self._made(text, path)
-            _put(self._texts, key, made, _TEXTS)
+            made = self._made(text, place)
+            _put(self._texts, (text, place), made, _TEXTS)
         return made
 
-    def _made(self, text: str, path: Sequence[str]) -> Rewritten:
+    def _made(self, text: str, place: Place) -> Rewritten:
         self.counters.add("cache_misses_total")
-        done = self.rewriter.rewrite(text, path)
+        done = self._rewriter.rewrite(text, *place)
         if self.audited:
-            done.fingerprint, done.masked = _described(text, done, self.rewriter.catalog)
+            done.fingerprint, done.masked = fingerprint(text), _masked(text, done, self.catalog)
         return done
 
-    def _by_shape(self, text: str, path: tuple[str, ...]) -> Rewritten | None:
+    def _by_shape(self, text: str, place: Place) -> Rewritten | None:
         """A rewrite by shape, or None where the text is to be rewritten as it is."""
         lifted = _lifted(text)
         if lifted is None:
             return None
         shape, literals = lifted
-        key = (shape, path)
-        if key not in self._seen:  # most shapes come once: what a plan costs is spent on those that come again
-            _put(self._seen, key, None, _SHAPES)
+        key = (shape, place)
+        if key not in self._shapes:  # most shapes come once: what a plan costs is spent on those that come again
+            _put(self._shapes, key, None, _SHAPES)
             return None
-        free = self._seen[key]
+        free = self._shapes[key]
         if free is None:
-            free = _free(shape, literals)
-            _put(self._seen, key, free, _SHAPES)
+            free = self._shapes[key] = _free(shape, literals)
         if not free:
             return None
-        fixed = (key, tuple("" if i in free else literal for i, literal in enumerate(literals)))
-        if fixed not in self._plans:
-            _put(self._plans, fixed, self._plan(shape, literals, free, path), _SHAPES)
-        else:
+        fixed = (shape, place, tuple("" if i in free else literal for i, literal in enumerate(literals)))
+        if fixed in self._plans:
             self.counters.add("cache_shape_hits_total")
+        else:
+            _put(self._plans, fixed, self._plan(shape, literals, free, place), _SHAPES)
         plan = self._plans[fixed]
-        if plan is None:
-            return None
-        out = [plan.parts[0]]
-        for at, rest in zip(plan.order, plan.parts[1:], strict=True):
-            out += (literals[at], rest)
-        return replace(plan.done, sql="".join(out))
+        return None if plan is None else plan.filled(literals)
 
-    def _plan(self, shape: str, literals: list[str], free: frozenset[int], path: tuple[str, ...]) -> _Plan | None:
+    def _plan(self, shape: str, literals: list[str], free: frozenset[int], place: Place) -> _Plan | None:
         marks = _marks(literals)
         text = _filled(shape, [marks[i] if i in free else literal for i, literal in enumerate(literals)])
         try:
-            done = self._made(text, path)
+            done = self._made(text, place)
         except Refused:
-            return None
-        if done.path is not None:
             return None
         finder = re.compile("|".join(re.escape(marks[i]) for i in free))
         found = finder.findall(done.sql)
-        if len(found) != len(free) or len(set(found)) != len(found):
+        if done.path is not None or len(found) != len(free) or len(set(found)) != len(found):
             return None
         return _Plan(tuple(finder.split(done.sql)), tuple(marks.index(mark) for mark in found), done)
 
@@ -179,7 +185,7 @@ def _free(shape: str, literals: Sequence[str]) -> frozenset[int]:
                 continue
             for part in [value] if hasattr(value, "ListFields") else value:
                 stack.append(part)
-                if (name == "A_Expr" and field.name in _COMPARISONS) or field.name in ("limit_count", "limit_offset"):
+                if (name == "A_Expr" and field.name in _OPERANDS) or field.name in ("limit_count", "limit_offset"):
                     found.update(wanted[c] for c in _constants(part) if c in wanted)
     return frozenset(found)
 
@@ -200,12 +206,8 @@ def _constants(node: Any) -> list[str]:
     return [value.sval.sval] if which == "sval" else []
 
 
-def _described(text: str, done: Rewritten, catalog: Catalog) -> tuple[str | None, list[str]]:
-    """The statement's fingerprint, and which masked columns it may read: those it names, all where it has a star or rows."""
-    from importlib import import_module
-
-    postgast = import_module("postgast")
-    fingerprint = str(postgast.fingerprint(text).hex)
+def _masked(text: str, done: Rewritten, catalog: Catalog) -> list[str]:
+    """Which masked columns a statement may read: those that it names, all of a table where it may name whole rows."""
     named: set[str] = set()
     whole = False
     stack = [raw.stmt for raw in parsed(text).stmts]
@@ -213,17 +215,15 @@ def _described(text: str, done: Rewritten, catalog: Catalog) -> tuple[str | None
         message = stack.pop()
         if message.DESCRIPTOR.name == "ColumnRef":
             last = message.fields[-1]
-            whole = whole or last.WhichOneof("node") == "a_star" or last.string.sval not in catalog_columns(catalog)
+            whole = whole or last.WhichOneof("node") == "a_star"
             named.add(last.string.sval)
         for field, value in message.ListFields():
             if field.message_type is not None:
                 stack.extend([value] if hasattr(value, "ListFields") else value)
-    masked = {
-        f"{table}.{column}"
-        for table in done.tables
-        for key, relation in catalog.relations.items()
-        if ".".join(key) == table
-        for column in relation.masked
-        if whole or column in named
-    }
-    return fingerprint, sorted(masked)
+    read = {key: relation for key, relation in catalog.relations.items() if ".".join(key) in done.tables}
+    columns = {column for relation in read.values() for column in relation.columns}
+    # A name that is no column may be a row's.
+    whole = whole or not named <= columns
+    return sorted(
+        f"{'.'.join(key)}.{c}" for key, relation in read.items() for c in relation.masked if whole or c in named
+    )

@@ -134,7 +134,7 @@ class Proxy:
                 return False
             if self.closed is not None:
                 raise Fatal("57P03", self.closed)
-            login = read_settings(given, self.pool.address.database)
+            login = read_settings(given, self.pool.address.database, self.service.rewrites.catalog.path)
             await self._authenticate(link, login)
             backend = await self.pool.take(login.settings)
         except (Fatal, ProtocolError, ConnectorError, TimeoutError, Lost):

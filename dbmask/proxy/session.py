@@ -15,10 +15,12 @@ from typing import Protocol
 
 from dbmask.proxy.audit import Log, Trail
 from dbmask.proxy.backend import Backend
+from dbmask.proxy.describe import described
 from dbmask.proxy.link import Link
 from dbmask.proxy.login import Login
 from dbmask.proxy.metrics import Counters
 from dbmask.proxy.rewrite import Refused, Rewritten
+from dbmask.proxy.rewrite_catalog import Catalog
 from dbmask.proxy.wire import ProtocolError, cleaned, error, fields, frame, string, text
 
 __all__ = ["Limits", "Rewrites", "Service", "Session"]
@@ -27,16 +29,20 @@ _length = struct.Struct("!i").unpack_from
 _ROW = ord("D")
 _PASSED = frozenset(b"BDEC")
 _SYNC, _FLUSH = b"SH"
-_READ = frozenset(b"ENAGSZC")  # of the source's messages those that are looked into; all others go on unread
+_READ = frozenset(b"ENAGSZCT")  # of the source's messages those that are looked into; all others go on unread
 _MAX_REFUSALS = 1000
 _UNTOLD = (b"is_superuser\0", b"session_authorization\0")
 
 
 class Rewrites(Protocol):
-    """Whatever rewrites statements."""
+    """Whatever rewrites statements, for one state of the catalog."""
 
-    def rewrite(self, text: str, path: Sequence[str]) -> Rewritten:
-        """Rewrite; raises Refused."""
+    catalog: Catalog
+
+    def rewrite(
+        self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None
+    ) -> Rewritten:
+        """Rewrite, as :meth:`dbmask.proxy.rewrite.Rewriter.rewrite` does; raises Refused."""
 
 
 @dataclass
@@ -244,9 +250,8 @@ class Session:
         return self.mark + b"_%d" % self.refused
 
     def _rewritten(self, query: str) -> tuple[bytes, Rewritten | None]:
-        path = [self.login.user if p == "$user" else p for p in self.path]
         try:
-            done = self.service.rewrites.rewrite(query, path)
+            done = self.service.rewrites.rewrite(query, self.path, self.login.user, self.login.path)
         except Refused as refusal:
             if self.trail is not None:
                 self.trail.refused(refusal, None)
@@ -325,10 +330,12 @@ class Session:
             self.trail.ready()
 
     def _said(self, kind: int, message: bytes) -> bytes:
-        """What the client gets instead of an error, notice, notification, setting or request for COPY data."""
+        """What the client gets instead of an error, notice, notification, setting, description or request for COPY data."""
         body = message[5:]
         if kind == 83:  # S
             return b"" if body.startswith(_UNTOLD) else message
+        if kind == 84:  # T
+            return frame(b"T", described(body, self.service.rewrites.catalog))
         if kind not in b"EN":
             return b""
         _, found, rest = body.partition(self.mark + b"_")
