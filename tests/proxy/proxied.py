@@ -23,7 +23,7 @@ from dbmask.proxy.server import Proxy
 from tests.fix_postgres import Postgres
 from tests.proxy.wire import Wire, messages
 
-__all__ = ["WORD", "ProxyWire", "Proxied", "proxied"]
+__all__ = ["WORD", "Proxied", "ProxyWire", "proxied"]
 
 WORD = "of_these_tests"  # of the role and of every user of the proxy
 
