@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Refreshing, Source, Structure, TargetTable
 from dbmask_connectors import _postgres_ledger as ledger
 from dbmask_connectors import _postgres_previous as previous
+from dbmask_connectors import _postgres_refresh as refresh
 from dbmask_connectors import _postgres_swap as swap
 from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
@@ -243,6 +244,25 @@ class PostgresTarget:
             swap.publish(self.admin, self._name, database, kept)
             self._name = ""
             previous.prune(self.admin, database, self._keep)
+
+    def noted(self) -> str:
+        """The token of the last baseline in the replica's comment."""
+        with translated(str(self.address)):
+            return refresh.noted(self.admin, self.address.database, swap.MARKER)
+
+    def note(self, token: str) -> str:
+        """Put a token into the comment of the database that is being built."""
+        with translated(str(self.address)):
+            return refresh.note(self.built, swap.MARKER, token)
+
+    def built_identity(self) -> str:
+        """That of the database which is being built: it keeps it when it is renamed."""
+        with translated(str(self.address)):
+            return identity_of(self.built)
+
+    def refreshing(self, tables: Sequence[TargetTable]) -> AbstractContextManager[Refreshing]:
+        """One transaction over the replica that serves."""
+        return refresh.refreshing(self.address, swap.MARKER, tables)
 
     def keep_previous(self, count: int) -> None:
         """How many replaced databases stay, closed, beside the target."""
