@@ -9,15 +9,35 @@ import click
 
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.policy import Policy
+from dbmask.policy.jobs import secret
 
-__all__ = ["key_option", "load_policy", "policy_argument", "run_keys", "source_option", "subset_options"]
+__all__ = ["DATABASE", "key_option", "load_policy", "policy_argument", "run_keys", "source_option", "subset_options"]
+
+
+class _Database(click.ParamType):
+    """A database's URL, or ``env:NAME`` or ``file:PATH`` that holds it, so that no password stands in a list of processes."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return secret(str(value), param.opts[-1] if param else "URL")
+
+
+DATABASE = _Database()
+"""The type of options that take a database's URL."""
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
 
 
 def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--source URL``."""
-    return click.option("--source", required=True, metavar="URL", help="The database to read.")(command)
+    return click.option(
+        "--source",
+        required=True,
+        type=DATABASE,
+        metavar="URL",
+        help="The database to read: its URL, or env:NAME or file:PATH that holds it.",
+    )(command)
 
 
 def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
