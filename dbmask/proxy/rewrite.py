@@ -31,12 +31,18 @@ _SET_VALUE = 1  # VAR_SET_VALUE
 
 @dataclass
 class Rewritten:
-    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read, by schema and name."""
+    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read, by schema and name.
+
+    ``local``: the path holds to the end of the transaction. ``masked`` and ``fingerprint`` are for the audit log.
+    """
 
     sql: str = ""
     path: list[str] | None = None
+    local: bool = False
     tables: list[str] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
+    fingerprint: str | None = None
 
 
 class Rewriter:
@@ -132,7 +138,7 @@ class _Statement:
         if name == "standard_conforming_strings" and given and given[0].lower() not in ("on", "true", "yes"):
             raise Refused("0A000", "literals are read as the standard says")
         if name == "search_path" and not self.check:
-            self.done.path = given or list(self.usual)
+            self.done.path, self.done.local = given or list(self.usual), statement.is_local
             statement.kind = _SET_VALUE
             del statement.args[:]
             for schema in self.done.path:

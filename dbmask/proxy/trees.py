@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["Refused", "deparsed", "expression", "name_of", "parsed", "select_of", "texts"]
+__all__ = ["Refused", "deparsed", "expression", "fingerprint", "name_of", "parsed", "select_of", "texts"]
 
 
 class Refused(Exception):
@@ -45,6 +45,15 @@ def deparsed(tree: Any) -> str:
     except (postgast.PgQueryError, ValueError, RecursionError):
         raise Refused("0A000", "this statement cannot be written out again") from None
     return made
+
+
+def fingerprint(text: str) -> str:
+    """A hash of the statement without its literals; raises Refused."""
+    postgast = _postgast()
+    try:
+        return str(postgast.fingerprint(text).hex)
+    except postgast.PgQueryError:
+        raise Refused("42601", "syntax error") from None
 
 
 @cache

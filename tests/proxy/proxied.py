@@ -14,7 +14,9 @@ from pathlib import Path
 import psycopg
 
 from dbmask.proxy.backend import Address
+from dbmask.proxy.metrics import Numbers
 from dbmask.proxy.rewrite import Rewriter
+from dbmask.proxy.rewrite_cache import CachedRewriter
 from dbmask.proxy.rewrite_catalog import load_catalog
 from dbmask.proxy.scram import Client, verifier
 from dbmask.proxy.server import Proxy
@@ -90,7 +92,8 @@ def proxied(postgres: Postgres, database: str, role: str, folder: Path) -> Itera
     with psycopg.connect(postgres.url(database, role, WORD), autocommit=True) as connection:
         rewriter = Rewriter(load_catalog(connection))
     address = Address(postgres.host, postgres.port, role, database, WORD)
-    proxy = Proxy(address, {"ana": verifier(WORD), "dm_user": verifier(WORD)}, rewriter)
+    cached = CachedRewriter(rewriter.catalog, Numbers().of(0))
+    proxy = Proxy(address, {"ana": verifier(WORD), "dm_user": verifier(WORD)}, cached)
     loop = asyncio.new_event_loop()
     failures: list[str] = []
     loop.set_exception_handler(lambda _, context: failures.append(repr(context)))
@@ -98,22 +101,17 @@ def proxied(postgres: Postgres, database: str, role: str, folder: Path) -> Itera
     thread.start()
     path = folder / "s"
 
-    async def start() -> tuple[asyncio.Server, asyncio.Server]:
-        return await asyncio.start_unix_server(proxy.accept, path), await proxy.serve("127.0.0.1", 0)
+    async def start() -> asyncio.Server:
+        await proxy.serve_unix(str(path))
+        return await proxy.serve("127.0.0.1", 0)
 
-    async def stop() -> None:
-        for server in servers:
-            server.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-
-    servers = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
-        yield Proxied(path, servers[1].sockets[0].getsockname()[1], database, rewriter, failures, lambda: len(proxy.sessions))
+        yield Proxied(
+            path, server.sockets[0].getsockname()[1], database, rewriter, failures, lambda: len(proxy.sessions)
+        )
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

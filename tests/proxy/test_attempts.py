@@ -87,7 +87,9 @@ def test_what_stands_in_queries(wire: ProxyWire, kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [(k, t) for k, texts in REFUSED.items() for t in texts], ids=[t[:60] for ts in REFUSED.values() for t in ts]
+    ("kind", "text"),
+    [(k, t) for k, texts in REFUSED.items() for t in texts],
+    ids=[t[:60] for ts in REFUSED.values() for t in ts],
 )
 def test_what_is_refused(wire: ProxyWire, kind: str, text: str) -> None:
     assert parsed(text).stmts[0].stmt.WhichOneof("node") == kind
@@ -116,7 +118,14 @@ def test_every_function_of_the_system_by_the_list(place: Shop) -> None:
     listed = {name for _, name in place.proxy.rewriter.catalog.functions}
     # What tells sizes, partitions and names, and what takes away the session's own locks.
     known = {
-        *("set_config", "pg_relation_size", "pg_table_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"),
+        *(
+            "set_config",
+            "pg_relation_size",
+            "pg_table_size",
+            "pg_total_relation_size",
+            "pg_indexes_size",
+            "pg_database_size",
+        ),
         *("pg_partition_ancestors", "pg_partition_tree", "pg_lsn", "pg_is_in_recovery", "pg_statistics_obj_is_visible"),
         "pg_advisory_unlock_all",
     }

@@ -129,7 +129,12 @@ def test_bytes_before_the_login(place: Shop) -> None:
             startup(196608, noise),
             startup(196608, login) + noise,
             startup(196608, login) + b"p" + struct.pack("!i", len(noise) + 4) + noise,
-            startup(196608, login) + b"p" + struct.pack("!i", len(noise) + 22) + b"SCRAM-SHA-256\0" + struct.pack("!i", 9) + noise,
+            startup(196608, login)
+            + b"p"
+            + struct.pack("!i", len(noise) + 22)
+            + b"SCRAM-SHA-256\0"
+            + struct.pack("!i", 9)
+            + noise,
             startup(80877102, noise[:8].ljust(8, b"\0")),
             startup(80877103, b"") + noise,
             startup(luck.randrange(1 << 31), login),
@@ -168,7 +173,9 @@ class RecordedWire(ProxyWire):
 
 
 FRAMES = st.lists(
-    st.tuples(st.sampled_from("QPBDECHSFpdcfXZRT\0q"), st.binary(max_size=60), st.integers(-6, 6)), min_size=1, max_size=6
+    st.tuples(st.sampled_from("QPBDECHSFpdcfXZRT\0q"), st.binary(max_size=60), st.integers(-6, 6)),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -177,18 +184,24 @@ FRAMES = st.lists(
 def test_frames_of_any_kind(place: Shop, frames: list[tuple[str, bytes, int]]) -> None:
     wire = place.proxy.wire()
     assert wire.open()
-    data = b"".join(k.encode() + struct.pack("!i", len(b) + 4 + (off if abs(off) == 6 else 0)) + b for k, b, off in frames)
+    data = b"".join(
+        k.encode() + struct.pack("!i", len(b) + 4 + (off if abs(off) == 6 else 0)) + b for k, b, off in frames
+    )
     assert messages(sent(place, data, wire))
 
 
 WORDS = st.sampled_from(
     "SELECT name mail FROM person p public . , ( ) * ' \" $$ $1 ; -- /* */ WHERE = :: text [ ] WITH AS UNION JOIN ON LATERAL "
-    "ROW ( ARRAY [ E'\\ U&'\\ \0 \u00e9 \ud7ff COPY TO STDOUT EXPLAIN BEGIN FETCH ALL c CASE WHEN THEN END query_to_xml".split(" ")
+    "ROW ( ARRAY [ E'\\ U&'\\ \0 \u00e9 \ud7ff COPY TO STDOUT EXPLAIN BEGIN FETCH ALL c CASE WHEN THEN END query_to_xml".split(
+        " "
+    )
 )
 
 
 @settings(max_examples=150, derandomize=True, database=None)
-@given(texts=st.lists(st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=40)), min_size=4, max_size=4))
+@given(
+    texts=st.lists(st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=40)), min_size=4, max_size=4)
+)
 def test_statements_of_any_words(place: Shop, texts: list[str]) -> None:
     wire = place.proxy.wire()
     assert wire.open()
