@@ -12,7 +12,7 @@ from typing import Any
 from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.rewrite_lists import SETTINGS
 from dbmask.proxy.rewrite_names import Names
-from dbmask.proxy.trees import Refused, deparsed, parsed
+from dbmask.proxy.trees import Refused, deparsed, expression, parsed
 
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
@@ -178,6 +178,9 @@ class _Statement:
         if kind == "range_table_sample":
             self._sample(node, scope, depth)
             return
+        if kind == "range_table_func":
+            # Written out, a cast would stand there without its parentheses.
+            node.range_table_func.docexpr.CopyFrom(expression("(SELECT $1)", node.range_table_func.docexpr))
         if kind == "res_target" and not self.check:
             self.names.title(node.res_target)
         self.visit(getattr(node, kind), scope, depth + 1)

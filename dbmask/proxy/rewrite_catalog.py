@@ -144,7 +144,7 @@ WITH RECURSIVE said AS (
   WHERE c.relkind IN ('v', 'm') AND pg_catalog.pg_get_viewdef(c.oid) ~ '''|\m[0-9]'
      OR 'security_barrier=true' = ANY (v.reloptions)
      OR EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-                WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '''|\m[0-9]')
+                WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '''')
   UNION
   SELECT w.ev_class FROM said s JOIN pg_catalog.pg_depend d ON d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
   JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
