@@ -197,9 +197,11 @@ class PostgresRefreshing:
 
     @contextmanager
     def _sink(self, table: TargetTable, kind: str) -> Iterator[Sink]:
-        with translated(f"{self.address}: {table.name}"):
-            with CopySink.opened(self.connection, self._into(table, table.columns, kind)) as sink:
-                yield sink
+        with (
+            translated(f"{self.address}: {table.name}"),
+            CopySink.opened(self.connection, self._into(table, table.columns, kind)) as sink,
+        ):
+            yield sink
 
     def forget(self, table: TargetTable) -> None:
         """Drop the temporary tables of a table."""

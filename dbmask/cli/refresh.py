@@ -111,13 +111,15 @@ def _side_tables(policy: Any, job: Any, keys: Any) -> dict[str, int]:
 
 def _service(policy: str, job: str | None, daemon: bool, state: str | None, key_file: str | None) -> None:
     more = [*(("--state", state) if state else ()), *(("--key-file", key_file) if key_file else ())]
+    from dbmask.policy import Policy
+
+    loaded = Policy.load(policy)
     if daemon:
         from dbmask.refresher.daemon import serve
 
-        serve(policy, job, more, lambda text: click.echo(text, err=True))
+        serve(loaded, job, more, lambda text: click.echo(text, err=True))
         return
-    from dbmask.policy import Policy
     from dbmask.refresher import job_named
     from dbmask.refresher.unit import unit
 
-    click.echo(unit(policy, *job_named(Policy.load(policy), job), more))
+    click.echo(unit(loaded, *job_named(loaded, job), more))
