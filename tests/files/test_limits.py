@@ -56,7 +56,7 @@ def _run(script: str, limit: int, source: Path, *args: str) -> subprocess.Comple
 
 @pytest.mark.parametrize(
     ("name", "rows", "limit", "streamed"),
-    [("in.csv", 500_000, 600, False), ("in.csv", 120_000, 100, True), ("in.jsonl", 120_000, 100, False)],
+    [("in.csv", 400_000, 600, False), ("in.csv", 120_000, 100, True), ("in.jsonl", 120_000, 100, False)],
     ids=["csv", "csv-stdin", "jsonl"],
 )
 def test_memory_is_limited(tmp_path: Path, name: str, rows: int, limit: int, streamed: bool) -> None:
