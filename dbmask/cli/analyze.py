@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import DATABASE
+from dbmask.cli.common import database_url
 from dbmask.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def command() -> None:
 @click.option("--input", "path", metavar="FILE", help="CSV, JSON, JSON Lines or Parquet.")
 @click.option(
     "--source",
-    type=DATABASE,
+    type=database_url,
     metavar="URL",
     help="A database, in place of a file; the database groups its rows itself.",
 )
@@ -121,10 +121,16 @@ def risk_command(
 @click.option("--original", metavar="FILE", help="The data before masking.")
 @click.option("--anonymized", metavar="FILE", help="The data after masking, row by row the same records.")
 @click.option(
-    "--source", type=DATABASE, metavar="URL", help="A database that holds the original table, in place of --original."
+    "--source",
+    type=database_url,
+    metavar="URL",
+    help="A database that holds the original table, in place of --original.",
 )
 @click.option(
-    "--target", type=DATABASE, metavar="URL", help="A database that holds the masked table, in place of --anonymized."
+    "--target",
+    type=database_url,
+    metavar="URL",
+    help="A database that holds the masked table, in place of --anonymized.",
 )
 @click.option("--table", metavar="TABLE", help="The table; rows are matched in the order of its primary key.")
 @click.option("--numerical", multiple=True, metavar="FIELD...", help="Fields that are numbers.")

@@ -8,14 +8,14 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import DATABASE, key_option, load_policy, policy_argument
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
 
 __all__ = ["command"]
 
 
 @click.command("apply")
 @policy_argument
-@click.option("--target", required=True, type=DATABASE, metavar="URL", help="The copy that is to be masked.")
+@click.option("--target", required=True, type=database_url, metavar="URL", help="The copy that is to be masked.")
 @click.option(
     "--database", required=True, metavar="NAME", help="Its name once more: what it holds now is gone afterwards."
 )
@@ -27,7 +27,7 @@ __all__ = ["command"]
 )
 @sign_option
 @click.option(
-    "--state", type=DATABASE, metavar="URL", help="The state database; SQLite in your state directory unless given."
+    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")

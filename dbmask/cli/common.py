@@ -7,26 +7,34 @@ from typing import Any
 
 import click
 
+from dbmask.errors import UsageError
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.policy import Policy
 from dbmask.policy.jobs import secret
 
-__all__ = ["DATABASE", "key_option", "load_policy", "policy_argument", "run_keys", "source_option", "subset_options"]
+__all__ = [
+    "database_url",
+    "key_option",
+    "load_policy",
+    "policy_argument",
+    "run_keys",
+    "source_option",
+    "subset_options",
+]
 
-
-class _Database(click.ParamType):
-    """A database's URL, or ``env:NAME`` or ``file:PATH`` that holds it, so that no password stands in a list of processes."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return secret(str(value), param.opts[-1] if param else "URL")
-
-
-DATABASE = _Database()
-"""The type of options that take a database's URL."""
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
+
+
+def database_url(text: str) -> str:
+    """A database's URL as it is, or what ``env:NAME`` or ``file:PATH`` holds, so that no password stands in a list of processes.
+
+    Raises BadParameter, to which click adds the option's name.
+    """
+    try:
+        return secret(text, "the URL")
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +42,7 @@ def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--source",
         required=True,
-        type=DATABASE,
+        type=database_url,
         metavar="URL",
         help="The database to read: its URL, or env:NAME or file:PATH that holds it.",
     )(command)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from dbmask.cli.common import DATABASE, key_option, load_policy, policy_argument
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
 from dbmask.errors import UsageError
 from dbmask.masks.base import nearest
 from dbmask.planner import Plan, TablePlan, plan
@@ -24,7 +24,11 @@ __all__ = ["audit_path", "command"]
 @policy_argument
 @click.argument("column")
 @click.option(
-    "--source", required=True, type=DATABASE, metavar="URL", help="The database, for the column's type and references."
+    "--source",
+    required=True,
+    type=database_url,
+    metavar="URL",
+    help="The database, for the column's type and references.",
 )
 @click.option("--audit", metavar="FILE", help="Where the use is recorded; by default in the user's state directory.")
 @key_option

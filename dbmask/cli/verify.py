@@ -8,7 +8,7 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import DATABASE, key_option, load_policy, policy_argument, source_option, subset_options
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option, subset_options
 
 __all__ = ["command"]
 
@@ -17,7 +17,11 @@ __all__ = ["command"]
 @policy_argument
 @source_option
 @click.option(
-    "--target", required=True, type=DATABASE, metavar="URL", help="The replica that is there already; it is only read."
+    "--target",
+    required=True,
+    type=database_url,
+    metavar="URL",
+    help="The replica that is there already; it is only read.",
 )
 @click.option(
     "--certificate",
