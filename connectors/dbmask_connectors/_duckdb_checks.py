@@ -48,6 +48,9 @@ def _orphans(child: TableName, key: ForeignKey) -> exp.Expression:
     return query.where(*known, exp.Not(this=exp.Exists(this=parent)))
 
 
+_LAST = 2**63 - 2
+
+
 def sequence_statements(db: DuckDBPyConnection, structure: Structure) -> list[str]:
     """One setval for each sequence that feeds a column or was used before; it goes on after the farther of the two."""
     fed: dict[TableName, list[tuple[TableName, str]]] = {}
@@ -68,5 +71,6 @@ def sequence_statements(db: DuckDBPyConnection, structure: Structure) -> list[st
             if found and found[0] is not None:
                 reached.append(int(found[0]))
         if reached:
-            made.append(f"SELECT setval({literal(f'{quoted(name.schema)}.{quoted(name.name)}')}, {far(reached)})")
+            furthest = min(far(reached), _LAST)  # unsigned keys go beyond what a sequence gives
+            made.append(f"SELECT setval({literal(f'{quoted(name.schema)}.{quoted(name.name)}')}, {furthest})")
     return made

@@ -46,6 +46,9 @@ __all__ = ["command"]
 @click.option(
     "--drain-timeout", type=click.FloatRange(0), default=30.0, show_default=True, help="Seconds after SIGTERM."
 )
+@click.option(
+    "--stall-timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds not reading."
+)
 def command(
     policy: str,
     source: str,
@@ -64,6 +67,7 @@ def command(
     login_timeout: float,
     idle_timeout: float,
     statement_timeout: float,
+    stall_timeout: float,
     drain_timeout: float,
 ) -> None:
     """Serve masked queries over PostgreSQL's protocol (experimental).
@@ -77,7 +81,7 @@ def command(
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError("--listen wants HOST:PORT")
-    limits = Limits(max_connections, max_message << 20, login_timeout, idle_timeout, statement_timeout)
+    limits = Limits(max_connections, max_message << 20, login_timeout, idle_timeout, statement_timeout, stall_timeout)
     context = _certificate(tls_cert, tls_key) if tls_cert else None
     options = Options(policy, source, users, host, int(port), accept_gap, context, limits=limits)
     options.audit = audit_log or ("-" if audit else None)

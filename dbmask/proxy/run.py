@@ -174,7 +174,12 @@ class _Worker:
         if not shared:
             _say(f"Listening on {options.host}:{server.sockets[0].getsockname()[1]}")
         ready()
-        await stop.wait()
+        stopping = asyncio.get_running_loop().create_task(stop.wait())
+        await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if watching.done():  # nobody would see that the views have changed: end, with the error
+            await self.proxy.close()
+            watching.result()
         watching.cancel()
         await self.proxy.drain(options.drain)
         if mail is not None:

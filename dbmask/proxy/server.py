@@ -27,6 +27,8 @@ __all__ = ["Proxy"]
 
 _SWEEP = 1.0
 """Seconds between looks at what takes too long."""
+_MORE = 100
+"""Connections above the limit that may say what they want: a cancellation, or to be told that there are too many."""
 _OWN_PARAMETERS = ("is_superuser", "session_authorization")
 
 
@@ -126,12 +128,14 @@ class Proxy:
         """Whether a session has begun."""
         limits, counters = self.service.limits, self.service.counters
         try:
-            if self.total() > limits.connections:
-                raise Fatal("53300", "too many connections")
+            if self.total() > limits.connections + _MORE:
+                raise Lost
             given = await start(link, self.tls)
             if isinstance(given, bytes):
                 self.cancel(given)
                 return False
+            if self.total() > limits.connections:
+                raise Fatal("53300", "too many connections")
             if self.closed is not None:
                 raise Fatal("57P03", self.closed)
             login = read_settings(given, self.pool.address.database, self.service.rewrites.catalog.path)

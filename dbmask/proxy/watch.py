@@ -22,8 +22,10 @@ __all__ = ["INSTALLED_SQL", "STRUCTURE_SQL", "Closed", "State", "Watch"]
 INSTALLED_SQL = "SELECT generation::text, policy::text FROM dbmask.installation"
 """What is installed for the role: quick, asked every second."""
 
+_DIGEST = "(SELECT coalesce(sum(hashtextextended({} || ' ' || xmin::text, 0)), 0)::text FROM pg_catalog.{})"
+
 STRUCTURE_SQL = "SELECT " + ", ".join(
-    f"(SELECT coalesce(sum(hashtextextended({row} || ' ' || xmin::text, 0)), 0)::text FROM pg_catalog.{table})"  # noqa: S608 - constants
+    _DIGEST.format(row, table)
     for table, row in (
         ("pg_class WHERE relpersistence <> 't'", "oid::text"),
         ("pg_proc", "oid::text"),
@@ -148,6 +150,8 @@ class Watch:
             self._said = str(error)
             self._close(_GONE)
             self.state = now
+            for session in list(self.proxy.sessions.values()):  # what they have prepared is of before
+                session.fatal("57P03", _GONE)
             return
         service.rewrites = CachedRewriter(catalog, service.counters, service.log is not None)
         service.counters.add("catalog_reloads_total")
