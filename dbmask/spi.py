@@ -560,6 +560,10 @@ class Receiver(Protocol):
 class Refreshing(Receiver, Protocol):
     """One transaction over a replica that serves. Rows that are received wait beside their tables until :meth:`exchange`."""
 
+    def reshaped(self, since: Written) -> bool:
+        """Whether the tables' columns are not those that they were."""
+        ...
+
     def touched(self, since: Written) -> Mapping[TableName, str]:
         """Tables that others wrote to, with what gives that away."""
         ...
