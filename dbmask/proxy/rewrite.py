@@ -1,6 +1,7 @@
 """Statements of clients, rewritten: PostgreSQL's own grammar reads them, the server's catalog resolves their names.
 
-What is sent on is generated from the tree, and read once more: whatever is not on a list is refused.
+What is sent on is generated from the tree, and read twice more, by the same grammar and by another parser: whatever is
+not on a list is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.rewrite_lists import SETTINGS
 from dbmask.proxy.rewrite_names import Names
-from dbmask.proxy.trees import Refused, deparsed, parsed
+from dbmask.proxy.second_look import SecondLook
+from dbmask.proxy.trees import Refused, alone, deparsed, expression, parsed
 
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
@@ -51,6 +53,7 @@ class Rewriter:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.names = Names(catalog)
+        self.look = SecondLook(catalog)
 
     def rewrite(
         self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None
@@ -68,9 +71,27 @@ class Rewriter:
             now = done.path if done.path is not None else list(path)
             _Statement(self, [user if p == "$user" else p for p in now], done, usual, user, system).top(raw.stmt)
         done.sql = deparsed(tree)
-        for raw in parsed(done.sql).stmts:
-            _Statement(self, (), Rewritten(), usual, user, check=True).top(raw.stmt)
+        made = parsed(done.sql)
+        for raw in made.stmts:
+            checked = _Statement(self, (), Rewritten(), usual, user, check=True)
+            checked.top(raw.stmt)
+            query = _query(raw.stmt)
+            if query is not None:
+                text = done.sql if query is raw.stmt and len(made.stmts) == 1 else deparsed(alone(made, query))
+                if text not in done.sql:
+                    raise Refused("0A000", "this statement cannot be written out again")
+                self.look.require(text, checked.ctes)
         return done
+
+
+def _query(statement: Any) -> Any:
+    """The SELECT of a statement, itself or within; None where it has none."""
+    kind = statement.WhichOneof("node")
+    if kind == "select_stmt":
+        return statement
+    if kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt", "copy_stmt"):
+        return getattr(statement, kind).query
+    return None
 
 
 class _Statement:
@@ -89,6 +110,7 @@ class _Statement:
         self.catalog, self.names = rewriter.catalog, rewriter.names
         self.path, self.done, self.check = path, done, check
         self.usual, self.user, self.system = usual, user, system
+        self.ctes: set[str] = set()
 
     def top(self, node: Any) -> None:
         kind = node.WhichOneof("node")
@@ -178,6 +200,9 @@ class _Statement:
         if kind == "range_table_sample":
             self._sample(node, scope, depth)
             return
+        if kind == "range_table_func":
+            # Written out, a cast would stand there without its parentheses.
+            node.range_table_func.docexpr.CopyFrom(expression("(SELECT $1)", node.range_table_func.docexpr))
         if kind == "res_target" and not self.check:
             self.names.title(node.res_target)
         self.visit(getattr(node, kind), scope, depth + 1)
@@ -189,6 +214,7 @@ class _Statement:
         ctes = [c.common_table_expr for c in clause.ctes]
         every = scope | {c.ctename for c in ctes}
         seen = scope
+        self.ctes |= every
         for cte in ctes:
             inner = every if clause.recursive else seen
             for part in (cte.ctequery, cte.search_clause, cte.cycle_clause):

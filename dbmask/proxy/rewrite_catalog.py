@@ -144,7 +144,7 @@ WITH RECURSIVE said AS (
   WHERE c.relkind IN ('v', 'm') AND pg_catalog.pg_get_viewdef(c.oid) ~ '''|\m[0-9]'
      OR 'security_barrier=true' = ANY (v.reloptions)
      OR EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-                WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '''|\m[0-9]')
+                WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '''')
   UNION
   SELECT w.ev_class FROM said s JOIN pg_catalog.pg_depend d ON d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
   JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
@@ -243,7 +243,7 @@ def _column(table: str, column: str, kind: str, schema: str) -> str:
     if (table, column) in NODE_TREES:
         owner = NODE_TREES[table, column]
         relation = owner if owner == "0" else f"x.{owner}"
-        return f"{without_literals(f'pg_catalog.pg_get_expr(x.{name}, {relation})')} AS {name}"
+        return f"{without_literals(f'pg_catalog.pg_get_expr(x.{name}, {relation}, true)')} AS {name}"
     if column in WITHHELD or kind == "pg_node_tree":
         return f"NULL::{'text' if kind == 'pg_node_tree' else kind} AS {name}"
     if column in TEXTS_WITH_LITERALS:

@@ -16,6 +16,9 @@ _RIGHTS = (
     "(SELECT coalesce((SELECT dbmask_r.view FROM dbmask.relations AS dbmask_r WHERE dbmask_r.base OPERATOR(pg_catalog.=)"
     " dbmask_t.of), dbmask_t.of) FROM (SELECT ($1)::pg_catalog.regclass::pg_catalog.oid AS of) AS dbmask_t)"
 )
+_SETTING = (
+    "CASE WHEN pg_catalog.strpos(($1)::pg_catalog.text, '.') OPERATOR(pg_catalog.=) 0 THEN ($2)::pg_catalog.text END"
+)
 _SAMPLE = (
     "SELECT * FROM (SELECT dbmask_s.* FROM x AS dbmask_s"
     " WHERE (pg_catalog.random() OPERATOR(pg_catalog.*) 100) OPERATOR(pg_catalog.<) ($1)::real) AS y"
@@ -96,11 +99,21 @@ class Names:
             del call.funcname[:]
             for name in wanted:
                 call.funcname.add().string.sval = name
-        if names[-1] in ("current_setting", "set_config"):
-            setting = call.args[0].a_const.sval.sval.lower() if call.args else ""
-            known = setting in FREE_SETTINGS if names[-1] == "set_config" else setting and "." not in setting
-            if not known:
-                raise Refused("42501", f"{names[-1]} is allowed for settings of a list, by their names")
+        if names[-1] in ("current_setting", "set_config") and call.args:
+            self._setting(names[-1], call.args[0], check)
+
+    def _setting(self, function: str, name: Any, check: bool) -> None:
+        """Settings of the source's own may hold anything: those have a dot in their names."""
+        constant = name.WhichOneof("node") == "a_const"
+        setting = name.a_const.sval.sval.lower() if constant else ""
+        if function == "set_config" and setting not in FREE_SETTINGS:
+            raise Refused("42501", "set_config is allowed for settings of a list, by their names")
+        if constant and "." in setting:
+            raise Refused("42501", "this setting is not shown")
+        if not constant and not check:
+            name.CopyFrom(expression(_SETTING, name, name))
+        elif not constant and name.WhichOneof("node") != "case_expr":
+            raise Refused("42501", "this setting is not shown")
 
     def _resolved(self, names: list[str], arguments: int) -> list[str]:
         name, homes = names[-1], self.homes.get(names[-1], [])

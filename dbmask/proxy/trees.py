@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-__all__ = ["Refused", "deparsed", "expression", "fingerprint", "name_of", "parsed", "select_of", "texts"]
+__all__ = ["Refused", "alone", "deparsed", "expression", "fingerprint", "name_of", "parsed", "select_of", "texts"]
 
 
 class Refused(Exception):
@@ -54,6 +54,14 @@ def fingerprint(text: str) -> str:
         return str(postgast.fingerprint(text).hex)
     except postgast.PgQueryError:
         raise Refused("42601", "syntax error") from None
+
+
+def alone(tree: Any, statement: Any) -> Any:
+    """A tree with this statement only."""
+    made = type(tree)()
+    made.version = tree.version
+    made.stmts.add().stmt.CopyFrom(statement)
+    return made
 
 
 @cache

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,10 @@ class Proxied:
     port: int
     database: str
     rewriter: Rewriter
+    failures: list[str]
+    """What asyncio reported that nobody caught."""
+    sessions: Callable[[], int]
+    """How many clients it serves."""
 
     def url(self, user: str = "ana") -> str:
         """libpq's URL through TCP."""
@@ -51,9 +55,8 @@ class ProxyWire(Wire):
 
     def open(self) -> bool:
         self.start = len(self.received)
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = self.connected()
         self.socket.settimeout(15)
-        self.socket.connect(self.path)
         given = {"user": self.user, "database": self.database, **self.startup}
         body = b"".join(k.encode() + b"\0" + v.encode() + b"\0" for k, v in given.items()) + b"\0"
         self.raw(struct.pack("!ii", len(body) + 8, self.version) + body)
@@ -67,6 +70,12 @@ class ProxyWire(Wire):
             return False
         self.send("p", exchange.answer(challenge[4:]))
         return self.until_ready()
+
+    def connected(self) -> socket.socket:
+        """A socket to the proxy."""
+        made = socket.socket(socket.AF_UNIX)
+        made.connect(self.path)
+        return made
 
     def _code(self, code: int) -> bytes:
         while True:
@@ -86,6 +95,8 @@ def proxied(postgres: Postgres, database: str, role: str, folder: Path) -> Itera
     cached = CachedRewriter(rewriter.catalog, Numbers().of(0))
     proxy = Proxy(address, {"ana": verifier(WORD), "dm_user": verifier(WORD)}, cached)
     loop = asyncio.new_event_loop()
+    failures: list[str] = []
+    loop.set_exception_handler(lambda _, context: failures.append(repr(context)))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     path = folder / "s"
@@ -96,7 +107,9 @@ def proxied(postgres: Postgres, database: str, role: str, folder: Path) -> Itera
 
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
-        yield Proxied(path, server.sockets[0].getsockname()[1], database, rewriter)
+        yield Proxied(
+            path, server.sockets[0].getsockname()[1], database, rewriter, failures, lambda: len(proxy.sessions)
+        )
     finally:
         asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

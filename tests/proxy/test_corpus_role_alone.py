@@ -48,9 +48,9 @@ def oids(postgres: Postgres, hardened: str) -> dict[str, int]:
 # Without the rewriter, the database has an outcome of its own for some attempts. Names in full, search paths of the
 # client's and samples of tables are the rewriter's to serve; here they are refused.
 UNSERVED = {
-    **dict.fromkeys(("schema-qualified", "quoted", "search-path-shadow", "search-path-startup"), ["42501"]),
-    **dict.fromkeys(("search-path-user-schema", "cte-qualified"), ["42501"]),
-    "tablesample": ["0A000"],
+    **dict.fromkeys(("schema-qualified", "quoted", "search-path-shadow", "search-path-startup"), ("42501",)),
+    **dict.fromkeys(("search-path-user-schema", "cte-qualified"), ("42501",)),
+    "tablesample": ("0A000",),
 }
 # What the rewriter refuses by its lists is refused for what it would do to a view, or does nothing but read masked rows.
 HARMLESS = {
@@ -59,13 +59,13 @@ HARMLESS = {
     *("sf-via-schema-qualified", "do-block", "ext-param-as-sql", "fastpath-query_to_xml"),
 }
 REFUSED_OTHERWISE = {
-    **dict.fromkeys(("cte-dml-delete", "copy-dml", "update-set-public", "returning-delete", "on-conflict"), ["55000"]),
-    **dict.fromkeys(("audit-trigger-copy", "err-unique-detail", "err-notnull-detail"), ["55000"]),
-    **dict.fromkeys(("err-check-detail", "err-exclusion"), ["55000"]),
-    **dict.fromkeys(("copy-table", "copy-cols", "copy-binary"), ["42809"]),
-    "do-exception": ["P0001"],
-    "lock": ["25P01"],
-    "two-phase": ["55000"],
+    **dict.fromkeys(("cte-dml-delete", "copy-dml", "update-set-public", "returning-delete", "on-conflict"), ("55000",)),
+    **dict.fromkeys(("audit-trigger-copy", "err-unique-detail", "err-notnull-detail"), ("55000",)),
+    **dict.fromkeys(("err-check-detail", "err-exclusion"), ("55000",)),
+    **dict.fromkeys(("copy-table", "copy-cols", "copy-binary"), ("42809",)),
+    "do-exception": ("P0001",),
+    "lock": ("25P01",),
+    "two-phase": ("55000",),
 }
 # The server ends such a connection without a word.
 SILENT = {"oversized-length", "short-length", "startup-protocol-downgrade"}
