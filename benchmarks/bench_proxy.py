@@ -165,7 +165,19 @@ def transactions(programs: Path, ways: Sequence[Way]) -> None:
 
 def pgbench(programs: Path, way: Way, mode: str, clients: int) -> float:
     """Transactions per second, without the connecting."""
-    command = [str(programs / "pgbench"), "-S", "-n", "-M", mode, "-c", str(clients), "-j", "1", "-t", str(max(TRANSACTIONS // clients, 1))]
+    command = [
+        str(programs / "pgbench"),
+        "-S",
+        "-n",
+        "-M",
+        mode,
+        "-c",
+        str(clients),
+        "-j",
+        "1",
+        "-t",
+        str(max(TRANSACTIONS // clients, 1)),
+    ]
     command += ["-h", "127.0.0.1", "-p", str(way.port), "-U", way.user, DATABASE]
     environ = {**os.environ, "PGPASSWORD": WORD}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
