@@ -28,7 +28,7 @@ from dbmask.proxy.rewrite_catalog import Catalog, load_catalog
 from dbmask.proxy.users import add_user
 
 ROLE, WORD, DATABASE = "bench_analyst", "benchword", "bench"
-SECONDS, RUNS = int(os.environ.get("BENCH_SECONDS", "4")), 3
+TRANSACTIONS, RUNS = int(os.environ.get("BENCH_TRANSACTIONS", "32000")), 3
 ROWS = 1_000_000
 POLICY = """version: 1
 tables:
@@ -157,7 +157,7 @@ def transactions(programs: Path, ways: Sequence[Way]) -> None:
                 tps = pgbench(programs, way, mode, clients)
                 found[way.name].append(tps)
                 if way.process:
-                    used[way.name].append((way.cpu() - before) / (tps * SECONDS) * 1e6)
+                    used[way.name].append((way.cpu() - before) / TRANSACTIONS * 1e6)
         name = f"pgbench -S -M {mode} -c {clients}"
         report(name, "tps", {k: statistics.median(v) for k, v in found.items()})
         report(f"{name}: CPU between", "us", {k: statistics.median(v) for k, v in used.items()})
@@ -165,7 +165,19 @@ def transactions(programs: Path, ways: Sequence[Way]) -> None:
 
 def pgbench(programs: Path, way: Way, mode: str, clients: int) -> float:
     """Transactions per second, without the connecting."""
-    command = [str(programs / "pgbench"), "-S", "-n", "-M", mode, "-c", str(clients), "-j", "1", "-T", str(SECONDS)]
+    command = [
+        str(programs / "pgbench"),
+        "-S",
+        "-n",
+        "-M",
+        mode,
+        "-c",
+        str(clients),
+        "-j",
+        "1",
+        "-t",
+        str(max(TRANSACTIONS // clients, 1)),
+    ]
     command += ["-h", "127.0.0.1", "-p", str(way.port), "-U", way.user, DATABASE]
     environ = {**os.environ, "PGPASSWORD": WORD}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
