@@ -19,6 +19,7 @@ from dbmask_connectors import _postgres_swap as swap
 from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
 from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_foreign import foreign_structure, search_path
 from dbmask_connectors._postgres_keys import check_foreign_keys
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
@@ -43,6 +44,7 @@ class PostgresTarget:
         self._seen = 0
         self._old: psycopg.Connection[Any] | None = None
         self._keep = 0
+        self._foreign: Structure | None = None  # another database's, in PostgreSQL's words
 
     @property
     def capabilities(self) -> Capabilities:
@@ -104,16 +106,20 @@ class PostgresTarget:
 
     def create(self, structure: Structure) -> tuple[str, ...]:
         """Make the database with the source's encoding, its tables, and the triggers that fill columns."""
-        if structure.dialect != "postgres":
-            raise UsageError(f"a {structure.dialect} database cannot be cloned into PostgreSQL yet")
+        foreign = structure.dialect != "postgres"
         with translated(str(self.address)):
-            swap.create_database(self.admin, self._name, structure.options)
+            swap.create_database(self.admin, self._name, {"encoding": "UTF8"} if foreign else structure.options)
             self._built = connect(self.address, self._name)
+            told: tuple[str, ...] = ()
+            if foreign:
+                structure, told = foreign_structure(structure, self._built)
+                self._foreign = structure
+                swap.set_search_path(self.admin, self._name, search_path(structure))
             # Nothing is lost in a crash but what would be thrown away; publishing is a commit that waits for the disk.
             self._built.execute("SET synchronous_commit = off")
             lost = create_tables(self._built, str(self.address), structure)
             ledger.create(self._built)
-            return lost
+            return (*told, *lost)
 
     def building(self) -> str:
         """The name of the database that is being built."""
@@ -204,7 +210,7 @@ class PostgresTarget:
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Indexes and keys, sequences, derived values, triggers, statistics."""
         with translated(str(self.address)):
-            finish(self.built, str(self.address), structure, progress)
+            finish(self.built, str(self.address), self._foreign or structure, progress)
             ledger.complete(self.built)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:

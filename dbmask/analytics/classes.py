@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dbmask.analytics import threads
 from dbmask.analytics.columns import Column, Frame, pack
+from dbmask.analytics.numbers import Numbers
+from dbmask.analytics.threads import each, slices, sort
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,17 +27,18 @@ class Classes:
     """Classes with their members' sensitive values.
 
     ``sizes[c]`` records in class c. Pairs (class, sensitive value) stand sorted by class, then by value; class c owns
-    the pairs ``starts[c]`` to ``starts[c + 1]``: ``values`` are codes, ``counts`` records.
+    the pairs ``starts[c]`` to ``starts[c + 1]``: ``values`` are codes (-1 absent), ``counts`` records; both in 32 bits where
+    these suffice. ``keys`` are the quasi-identifiers' codes as digits of one number; where that would be too large,
+    ``rows`` names a row of each class instead.
     """
 
     keys: Ints
     sizes: Ints
     starts: Ints
-    values: Ints
-    counts: Ints
+    values: Any
+    counts: Any
     qis: tuple[tuple[str, Column], ...]
-    direct: bool
-    rows: Ints
+    rows: Ints | None
 
     @property
     def distinct(self) -> Ints:
@@ -41,10 +47,30 @@ class Classes:
 
         return np.diff(self.starts)
 
+    def measured(self, function: Callable[[Classes], Any]) -> Any:
+        """An array of one figure for each class, which ``function`` gives for some classes at a time."""
+        import numpy as np
+
+        return np.concatenate(each(function, self._parts()))
+
+    def _parts(self) -> Iterator[Classes]:
+        import numpy as np
+
+        near = np.searchsorted(self.starts, np.arange(0, len(self.values), threads.ROWS))
+        for lo, hi in itertools.pairwise(np.unique(np.append(near, len(self.sizes))).tolist()):
+            at = slice(int(self.starts[lo]), int(self.starts[hi]))
+            yield replace(
+                self,
+                sizes=self.sizes[lo:hi],
+                starts=self.starts[lo : hi + 1] - at.start,
+                values=self.values[at],
+                counts=self.counts[at],
+            )
+
     def identifiers(self, at: int) -> dict[str, str]:
         """The quasi-identifier values of class ``at``, by name."""
         found = {}
-        if not self.direct:
+        if self.rows is not None:
             row = int(self.rows[at])
             return {name: _label(column, int(column.codes[row])) for name, column in self.qis}
         key = int(self.keys[at])
@@ -72,45 +98,75 @@ def _text(labels: Sequence[str], code: int) -> str:
     return "None" if code < 0 else labels[code]
 
 
-def classes_of(frame: Frame, qis: Sequence[str], sensitive: Column) -> Classes:
-    """Group ``frame`` by ``qis``, counting the values of ``sensitive`` in each class."""
+def classes_of(frame: Frame, qis: Sequence[str], sensitive: Column, numbers: Numbers | None = None) -> Classes:
+    """Group ``frame`` by ``qis``, counting the values of ``sensitive`` in each class; by number where ``numbers`` are given."""
     import numpy as np
 
     columns = [frame.columns[q] for q in qis]
-    packed, size = pack(columns)
-    direct = True
-    bound = 1
-    for column in columns:
-        bound *= len(column.labels) + 1
-        direct = direct and bound < 2**62
     # A power of two: shifts are quicker than divisions.
-    bits = len(sensitive.labels).bit_length()
-    width = 1 << bits
-    rows = np.empty(0, dtype=np.int64)
-    if not direct or size * width >= 2**62:
-        keys, rows, packed = np.unique(packed, return_index=True, return_inverse=True)
+    bits = len(sensitive.labels if numbers is None else numbers.labels).bit_length()
+    direct = math.prod(len(column.labels) + 1 for column in columns) << bits < 2**62
+    keys = rows = dense = None
+    if not direct:
+        keys, rows, dense = np.unique(pack(columns)[0], return_index=True, return_inverse=True)
+    ordered = _joined(columns if dense is None else dense, sensitive, numbers, bits)
+    weights = frame.weights
+    if weights is None:
+        sort(ordered)
     else:
-        keys = None
-    both = packed << bits
-    both |= sensitive.codes + 1
-    if frame.weights is None:
-        both.sort()
-        weights = None
-    else:
-        order = np.argsort(both, kind="stable")
-        both, weights = both[order], frame.weights[order]
-    heads = _heads(both)
-    counts = np.diff(heads, append=len(both)) if weights is None else np.add.reduceat(weights, heads)
-    pairs = both[heads]
-    del both
-    classes = pairs >> bits
-    values = (pairs & (width - 1)) - 1
-    first = _heads(classes)
-    starts = np.append(first, len(pairs))
-    sizes = np.add.reduceat(counts, first)
-    found = classes[first] if keys is None else keys
+        order = np.argsort(ordered, kind="stable")
+        ordered, weights = ordered[order], weights[order]
+    small = np.int32 if frame.total < 2**31 else np.int64
+    parts = each(
+        lambda at: _grouped(ordered[at], None if weights is None else weights[at], bits, small), _cuts(ordered, bits)
+    )
+    found, sizes, distinct, values, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    starts = np.concatenate(([0], np.cumsum(distinct)))
     qi_columns = tuple(zip(qis, columns, strict=True))
-    return Classes(found, sizes, starts, values, counts, qi_columns, keys is None, rows)
+    return Classes(found if keys is None else keys, sizes, starts, values, counts, qi_columns, rows)
+
+
+def _joined(classes: Sequence[Column] | Ints, sensitive: Column, numbers: Numbers | None, bits: int) -> Ints:
+    """For each row its class, and in the lowest ``bits`` the code of its sensitive value."""
+    import numpy as np
+
+    made = np.empty(len(sensitive.codes), dtype=np.int64)
+
+    def join(at: slice) -> None:
+        part = (
+            classes[at]
+            if isinstance(classes, np.ndarray)
+            else pack([Column(c.codes[at], c.labels) for c in classes])[0]
+        )
+        np.left_shift(part, bits, out=made[at])
+        made[at] += sensitive.codes[at] if numbers is None else numbers.ranks[sensitive.codes[at]]
+        made[at] += 1
+
+    each(join, slices(len(made)))
+    return made
+
+
+def _cuts(ordered: Ints, bits: int) -> list[slice]:
+    """Slices that part no class."""
+    import numpy as np
+
+    near = ordered[threads.ROWS :: threads.ROWS] >> bits << bits
+    ends = np.unique(np.concatenate(([0], np.searchsorted(ordered, near), [len(ordered)])))
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
+
+
+def _grouped(ordered: Ints, weights: Ints | None, bits: int, small: type) -> tuple[Any, ...]:
+    """Keys, sizes, numbers of values, values and counts of some classes."""
+    import numpy as np
+
+    heads = _heads(ordered)
+    counts = np.diff(heads, append=len(ordered)) if weights is None else np.add.reduceat(weights, heads)
+    pairs = ordered[heads]
+    classes = pairs >> bits
+    values = (pairs & ((1 << bits) - 1)) - 1
+    first = _heads(classes)
+    distinct = np.diff(first, append=len(pairs))
+    return classes[first], np.add.reduceat(counts, first), distinct, values.astype(np.int32), counts.astype(small)
 
 
 def _heads(ordered: Any) -> Ints:

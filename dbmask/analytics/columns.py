@@ -6,7 +6,6 @@ field that the record does not have.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Frame", "encode", "frame_of", "pack", "to_number"]
+__all__ = ["Column", "Frame", "encode", "frame_of", "pack"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """``codes`` of the rows (int64; -1 is absent) and the ``labels`` they stand for."""
+    """``codes`` of the rows (integers of 32 or 64 bits; -1 is absent) and the ``labels`` they stand for."""
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.signedinteger[Any]]
     labels: Sequence[str]
 
 
@@ -40,13 +39,11 @@ class Frame:
         return self.rows if self.weights is None else int(self.weights.sum())
 
 
-def encode(values: Iterable[Any]) -> Column:
-    """A column of Python values. Equal texts are one value."""
+def encode(texts: Iterable[str], known: dict[str, int]) -> NDArray[np.int64]:
+    """The codes of texts; ``known`` are the codes of earlier ones, and grows."""
     import numpy as np
 
-    known: dict[str, int] = {}
-    codes = [known.setdefault(v if isinstance(v, str) else str(v), len(known)) for v in values]
-    return Column(np.asarray(codes, dtype=np.int64), list(known))
+    return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int64)
 
 
 _ABSENT = object()
@@ -76,22 +73,15 @@ def pack(columns: Sequence[Column]) -> tuple[NDArray[np.int64], int]:
     """
     import numpy as np
 
-    packed, size = columns[0].codes + 1, len(columns[0].labels) + 1
+    packed, size = columns[0].codes.astype(np.int64), len(columns[0].labels) + 1
+    packed += 1
     for column in columns[1:]:
         width = len(column.labels) + 1
         if size * width >= 2**62:
             distinct, packed = np.unique(packed, return_inverse=True)
             size = len(distinct)
-        packed = packed * width + (column.codes + 1)
+        packed *= width
+        packed += column.codes
+        packed += 1
         size *= width
     return packed, size
-
-
-def to_number(text: str) -> float | None:
-    """The finite number that a text spells, else None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # "1_000" is a number to Python alone.
-    return value if math.isfinite(value) and "_" not in text else None

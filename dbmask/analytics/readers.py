@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,15 @@ from dbmask.analytics.columns import Column, Frame, encode, frame_of
 from dbmask.analytics.result import AnalyticsError
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
+from dbmask_sql.kinds import Kind
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlglot import exp
 
-    from dbmask.schema import Table
+    from dbmask.schema import ColumnType, Table
     from dbmask.spi import Source
 
 __all__ = ["read_file", "read_groups", "read_table"]
@@ -74,22 +79,32 @@ def _from_duckdb(path: str, parquet: bool, fields: Sequence[str] | None) -> Fram
     return Frame(columns, int(rows[0]) if rows else 0)
 
 
+_FEW = 1000
+"""Up to so many values an enum is the quickest codebook, above it a join."""
+
+
 def _encoded(session: duckdb.DuckDBPyConnection, name: str) -> Column:
-    """One column's codes, looked up inside DuckDB by an enum of its distinct values."""
+    """One column's codes, looked up inside DuckDB among its distinct values."""
     import numpy as np
     from sqlglot import exp
 
     column = exp.func("coalesce", exp.column(name, quoted=True), exp.Literal.string("None")).sql("duckdb")
-    distinct = session.execute(
-        f"SELECT {column} AS v FROM data GROUP BY v ORDER BY min(rowid)"  # noqa: S608 - quoted by sqlglot
-    ).fetchall()
-    labels = [str(row[0]) for row in distinct]
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE codebook AS SELECT v, (row_number() OVER (ORDER BY first) - 1)::INTEGER AS code "  # noqa: S608
+        f"FROM (SELECT {column} AS v, min(rowid) AS first FROM data GROUP BY v)"
+    )
+    labels = session.execute("SELECT v FROM codebook ORDER BY code").fetchnumpy()["v"].tolist()
+    if len(labels) > _FEW:
+        found = session.execute(
+            f"SELECT code AS c FROM data JOIN codebook ON v = {column} ORDER BY data.rowid"  # noqa: S608 - quoted by sqlglot
+        )
+        return Column(np.ma.getdata(found.fetchnumpy()["c"]), labels)
     if not labels:
-        return Column(np.empty(0, dtype=np.int64), labels)
-    session.execute(f"CREATE TYPE codes AS ENUM (SELECT {column} AS v FROM data GROUP BY v ORDER BY min(rowid))")  # noqa: S608
+        return Column(np.empty(0, dtype=np.int32), labels)
+    session.execute("CREATE TYPE codes AS ENUM (SELECT v FROM codebook ORDER BY code)")
     codes = session.execute(f"SELECT enum_code(({column})::codes) AS c FROM data").fetchnumpy()["c"]  # noqa: S608
     session.execute("DROP TYPE codes")
-    return Column(np.ma.getdata(codes).astype(np.int64), labels)
+    return Column(np.ma.getdata(codes).astype(np.int32), labels)
 
 
 def _table(source: Source, name: str) -> Table:
@@ -101,54 +116,99 @@ def _table(source: Source, name: str) -> Table:
 
 
 def read_groups(url: str, table: str, fields: Sequence[str]) -> Frame:
-    """The combinations of ``fields`` with their counts, grouped by the database itself. Raises UsageError, ConnectorError."""
+    """The combinations of ``fields`` with their counts, grouped by the database itself. Raises UsageError, ConnectorError.
+
+    Values are told apart as texts are in a file, whatever the columns' collations hold equal.
+    """
     from sqlglot import exp
 
-    columns = [exp.column(f, quoted=True) for f in fields]
-    counted = exp.alias_(exp.Count(this=exp.Star()), "dbmask_count")
-    return _read(url, table, fields, lambda q: q.select(*columns, counted).group_by(*columns), counted=True)
+    with _opened(url) as source:
+        found = _table(source, table)
+        types = {c.name: c.type for c in found.columns}
+        for field in fields:
+            if field not in types:
+                raise AnalyticsError(f"Field '{field}' not found in {table}.")
+        values = [_told_apart(source.capabilities.dialect, f, types[f]) for f in fields]
+        counted = exp.alias_(exp.Count(this=exp.Star()), "dbmask_count")
+        shown = [exp.alias_(v.copy(), f"dbmask_group_{i}") for i, v in enumerate(values)]
+        query = exp.select(*shown, counted).from_(_relation(found)).group_by(*values)
+        return _read(source, query, list(fields), counted=True)
 
 
 def read_table(url: str, table: str) -> Frame:
     """All rows of a table in the order of its primary key. Raises UsageError, ConnectorError."""
-    return _read(url, table, None, None, counted=False)
-
-
-def _read(url: str, name: str, fields: Sequence[str] | None, grouped: Any, counted: bool) -> Frame:
-    import numpy as np
     from sqlglot import exp
 
+    with _opened(url) as source:
+        found = _table(source, table)
+        if not found.primary_key:
+            raise UsageError(f"{table} has no primary key: its rows cannot be compared with another table's")
+        types = {c.name: c.type for c in found.columns}
+        # Two databases may sort texts by different collations; by code points they sort alike.
+        order = [_told_apart(source.capabilities.dialect, c, types[c]) for c in found.primary_key]
+        names = list(types)
+        query = exp.select(*(exp.column(c, quoted=True) for c in names)).from_(_relation(found)).order_by(*order)
+        return _read(source, query, names, counted=False)
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[Source]:
     from dbmask.registry import connector_for
 
     source = connector_for(url).source(url)
     try:
-        table = _table(source, name)
-        known = [c.name for c in table.columns]
-        for field in fields or ():
-            if field not in known:
-                raise AnalyticsError(f"Field '{field}' not found in {name}.")
-        relation = exp.Table(
-            this=exp.to_identifier(table.name.name, quoted=True),
-            db=exp.to_identifier(table.name.schema, quoted=True) if table.name.schema else None,
-        )
-        query = exp.select().from_(relation)
-        if grouped is None:
-            keys = table.primary_key
-            if not keys:
-                raise UsageError(f"{name} has no primary key: its rows cannot be compared with another table's")
-            query = query.select(*(exp.column(c, quoted=True) for c in known))
-            query = query.order_by(*(exp.column(c, quoted=True) for c in keys))
-        else:
-            query = grouped(query)
-        names = list(fields or known)
-        values: list[list[Any]] = [[] for _ in range(len(names) + counted)]
-        with source.snapshot() as reader:
-            for batch in reader.read(query):
-                for whole, part in zip(values, batch, strict=True):
-                    whole.extend(part)
+        yield source
     finally:
         source.close()
-    if any(len(v) != len(values[0]) for v in values):
-        raise ConnectorError(f"{name}: columns of different length")
-    weights = np.asarray([int(v) for v in values[-1]], dtype=np.int64) if counted else None
-    return Frame({n: encode(v) for n, v in zip(names, values, strict=False)}, len(values[0]), weights)
+
+
+def _relation(table: Table) -> exp.Table:
+    from sqlglot import exp
+
+    schema = table.name.schema
+    return exp.Table(
+        this=exp.to_identifier(table.name.name, quoted=True),
+        db=exp.to_identifier(schema, quoted=True) if schema else None,
+    )
+
+
+def _told_apart(dialect_name: str, name: str, type_: ColumnType) -> exp.Expression:
+    """A column as a value that groups and sorts as its text does, not by a collation, and that has an equality at all."""
+    from sqlglot import exp
+
+    from dbmask_sql.dialects import dialect
+
+    column, sql = exp.column(name, quoted=True), dialect(dialect_name)
+    if dialect_name == "mysql":
+        # Even its binary collations take no notice of spaces at the end.
+        return sql.utf8(column) if type_.folded or type_.kind in _TEXTS else column
+    if type_.folded or type_.kind in (Kind.TEXT, Kind.ENUM):
+        return sql.plain(column)
+    # PostgreSQL's json, xml and point have no equality.
+    typeless = dialect_name == "postgres" and type_.kind in (Kind.JSON, Kind.ARRAY, Kind.OTHER)
+    return sql.to_text(column) if typeless else column
+
+
+_TEXTS = (Kind.TEXT, Kind.ENUM, Kind.JSON)
+
+
+def _read(source: Source, query: exp.Select, names: list[str], counted: bool) -> Frame:
+    import numpy as np
+
+    known: list[dict[str, int]] = [{} for _ in names]
+    parts: list[list[NDArray[np.int64]]] = [[] for _ in range(len(names) + counted)]
+    with source.snapshot() as reader:
+        for batch in reader.read(query):
+            if len({len(values) for values in batch}) != 1:
+                raise ConnectorError("columns of different length")
+            for codes, column, codebook in zip(parts, batch, known, strict=False):
+                codes.append(encode(map(_text, column), codebook))
+            if counted:
+                parts[-1].append(np.asarray(batch[-1], dtype=np.int64))
+    joined = [np.concatenate([*found, np.empty(0, dtype=np.int64)]) for found in parts]
+    columns = {name: Column(codes, list(book)) for name, codes, book in zip(names, joined, known, strict=False)}
+    return Frame(columns, len(joined[0]), joined[-1] if counted else None)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

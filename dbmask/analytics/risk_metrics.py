@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from dbmask.analytics.columns import Column, Frame
 from dbmask.analytics.diversity import (
     categorical_distances,
     entropy_l,
-    numeric_column,
     numeric_distances,
     recursive_c,
+    whole_of,
 )
 from dbmask.analytics.histogram import histogram
+from dbmask.analytics.numbers import Numbers, numbers_of
 from dbmask.analytics.result import Result, risk_band
 from dbmask.analytics.uniqueness import singling_out
 
@@ -50,38 +52,66 @@ class Question:
         return self.frame.columns[self.sensitive_name or self.qis[0]]
 
     @cached_property
-    def counted(self) -> Column:
-        """The sensitive column as l-diversity counts it: in the order of numbers where each is spelled in one way only.
+    def numbers(self) -> Numbers | None:
+        """The sensitive values by number, where they are numeric."""
+        return numbers_of(self.sensitive.labels)
+
+    @cached_property
+    def counted(self) -> Numbers | None:
+        """How l-diversity counts: in the order of numbers where each is spelled in one way only, else by text.
 
         One sort then serves all three metrics.
         """
-        spelled_once = self.numeric is not None and len(self.numeric.labels) == len(self.sensitive.labels)
-        return self.numeric if self.numeric is not None and spelled_once else self.sensitive
+        numbers = self.numbers
+        return numbers if numbers is not None and len(numbers.labels) == len(self.sensitive.labels) else None
 
     @cached_property
     def classes(self) -> Classes:
         """The equivalence classes, by text."""
-        return classes_of(self.frame, self.qis, self.counted)
+        return classes_of(self.frame, self.qis, self.sensitive, self.counted)
 
-    @cached_property
-    def numeric(self) -> Column | None:
-        """The sensitive column by number, where it is numeric."""
-        return numeric_column(self.sensitive)
+    @property
+    def labels(self) -> Sequence[str]:
+        """What the values of ``classes`` stand for."""
+        return self.sensitive.labels if self.counted is None else self.counted.labels
 
     @cached_property
     def ordered(self) -> Classes:
         """The equivalence classes with numbers in their order; the same classes where texts and numbers agree."""
-        if self.numeric is None or self.counted is self.numeric:
+        if self.numbers is None or self.counted is not None:
             return self.classes
-        return classes_of(self.frame, self.qis, self.numeric)
+        return classes_of(self.frame, self.qis, self.sensitive, self.numbers)
+
+    @cached_property
+    def distances(self) -> NDArray[np.float64]:
+        """How far each class of ``ordered`` is from the whole."""
+        import numpy as np
+
+        labels, numbers = self.sensitive.labels, self.numbers
+        whole = whole_of(self.sensitive.codes, len(labels), self.frame.weights)
+        if numbers is None:
+            return categorical_distances(self.ordered, whole)
+        ranks = numbers.ranks[:-1]
+        filled = ranks >= 0
+        by_number = np.bincount(ranks[filled], whole[filled], len(numbers.labels)).astype(float)
+        return numeric_distances(self.ordered, by_number)
 
 
 def _percent(part: int, whole: int) -> float:
     return round(100 * part / whole, 2)
 
 
-def _worst(order: NDArray[np.int64]) -> list[int]:
-    return [int(i) for i in order[:WORST]]
+def _worst(figures: NDArray[Any]) -> list[int]:
+    """The places of the least figures, the first of equal ones first."""
+    import numpy as np
+
+    if len(figures) > WORST:
+        limit = np.partition(figures, WORST - 1)[WORST - 1]
+        less = np.flatnonzero(figures < limit)
+        found = np.concatenate((less, np.flatnonzero(figures == limit)[: WORST - len(less)]))
+    else:
+        found = np.arange(len(figures))
+    return [int(i) for i in found[np.argsort(figures[found], kind="stable")]]
 
 
 def _distribution(values: NDArray[np.int64]) -> dict[str, int]:
@@ -122,7 +152,7 @@ def k_anonymity(q: Question) -> Result:
             "risk": round(1 / int(sizes[i]), 4),
             "satisfies_k": bool(sizes[i] >= q.k),
         }
-        for i in _worst(np.argsort(sizes, kind="stable"))
+        for i in _worst(sizes)
     ]
     chart = histogram("Records by size of their class", sizes, weights=sizes, threshold=q.k)
     metadata = {"quasi_identifiers": list(q.qis), "reference": "Samarati & Sweeney (1998)"}
@@ -133,7 +163,6 @@ def k_anonymity(q: Question) -> Result:
 
 def l_diversity(q: Question) -> Result:
     """Machanavajjhala et al. (2007): at least l distinct sensitive values in every class."""
-    import numpy as np
 
     classes, name = q.classes, str(q.sensitive_name)
     distinct, sizes = classes.distinct, classes.sizes
@@ -160,10 +189,10 @@ def l_diversity(q: Question) -> Result:
             "quasi_identifiers": classes.identifiers(i),
             "class_size": int(sizes[i]),
             "distinct_values": int(distinct[i]),
-            "value_distribution": classes.members(i, q.counted.labels),
+            "value_distribution": classes.members(i, q.labels),
             "satisfies_l": bool(distinct[i] >= q.l),
         }
-        for i in _worst(np.argsort(distinct, kind="stable"))
+        for i in _worst(distinct)
     ]
     chart = histogram("Classes by their number of sensitive values", distinct, threshold=q.l)
     metadata = {
@@ -180,10 +209,9 @@ def t_closeness(q: Question) -> Result:
     """Li, Li & Venkatasubramanian (2007): the sensitive values of every class spread as those of the whole."""
     import numpy as np
 
-    name, numeric, classes = str(q.sensitive_name), q.numeric, q.ordered
-    column = q.sensitive if numeric is None else numeric
-    distances = categorical_distances if numeric is None else numeric_distances
-    emd = np.round(distances(classes, len(column.labels)), 6)
+    name, numeric, classes = str(q.sensitive_name), q.numbers, q.ordered
+    labels = q.sensitive.labels if numeric is None else numeric.labels
+    emd = np.round(q.distances, 6)
     kind = "categorical" if numeric is None else "numerical"
     total, t_max = q.frame.total, float(emd.max())
     far = emd > q.t
@@ -204,7 +232,7 @@ def t_closeness(q: Question) -> Result:
         "emd_values": [float(v) for v in step],
         "band": risk_band("t", t_max),
     }
-    details = [_t_detail(q, classes, column, emd, i) for i in _worst(np.argsort(-emd, kind="stable"))]
+    details = [_t_detail(q, classes, labels, emd, i) for i in _worst(-emd)]
     chart = histogram("Classes by their distance from the whole", emd, threshold=q.t)
     formula = "Total Variation Distance (½·Σ|pᵢ−qᵢ|)"
     metadata = {
@@ -218,9 +246,9 @@ def t_closeness(q: Question) -> Result:
     return Result("t-Closeness", summary["passed"], q.t, summary, details, texts, None, [chart], metadata)
 
 
-def _t_detail(q: Question, classes: Classes, column: Column, emd: Any, at: int) -> dict[str, Any]:
+def _t_detail(q: Question, classes: Classes, labels: Sequence[str], emd: Any, at: int) -> dict[str, Any]:
     size = int(classes.sizes[at])
-    members = classes.members(at, column.labels)
+    members = classes.members(at, labels)
     return {
         "quasi_identifiers": classes.identifiers(at),
         "class_size": size,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbmask.analytics.classes import Classes
 from dbmask.analytics.columns import Column, pack
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["singling_out"]
 
@@ -32,9 +37,7 @@ def singling_out(classes: Classes) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         here = found.copy()
         for chosen in combinations(range(len(names)), size):
-            packed, _ = pack([columns[i] for i in chosen])
-            _, group = np.unique(packed, return_inverse=True)
-            unique = np.bincount(group, weights=classes.sizes)[group] == 1
+            unique = _alone([columns[i] for i in chosen], classes.sizes)
             rows.append(
                 {
                     "columns": [names[i] for i in chosen],
@@ -48,8 +51,19 @@ def singling_out(classes: Classes) -> list[dict[str, Any]]:
     return table
 
 
+def _alone(columns: Sequence[Column], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which classes are one record, and like no other class in these columns."""
+    import numpy as np
+
+    group, size = pack(columns)
+    if size > 4 * len(group):
+        _, group = np.unique(group, return_inverse=True)
+    alone: NDArray[np.bool_] = np.bincount(group, weights=sizes)[group] == 1
+    return alone
+
+
 def _class_columns(classes: Classes) -> list[Column]:
-    if not classes.direct:
+    if classes.rows is not None:
         return [Column(c.codes[classes.rows], c.labels) for _, c in classes.qis]
     keys, made = classes.keys, []
     for _, column in reversed(classes.qis):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import Any
 
 from dbmask.engine import masked_batches
 from dbmask.errors import MaskError, UsageError
+from dbmask.files.beside import Beside, joined, python_part, suits
 from dbmask.files.binding import refusal
 from dbmask.files.csv_text import CsvText
-from dbmask.files.duck import Duck, QueryFailed, literal, quoted, read_csv, rendered
+from dbmask.files.duck import PARQUET_WRITTEN, Duck, QueryFailed, literal, quoted, read_csv, rendered
 from dbmask.files.formats import Format
 from dbmask.files.sinks import RowSink, Style, sink_for
 from dbmask.files.tables import SCHEMA, FilePlan, is_nested
@@ -80,28 +82,33 @@ def suits_duckdb(text: CsvText, path: str) -> bool:
 def _spaced_quotes(path: str, delimiter: str) -> bool:
     """Whether a quote is parted from its delimiter by a space, which is part of the field to CSV and not to DuckDB."""
     edges = f"{delimiter}\r\n".encode()
-    with open(path, "rb") as file:
-        kept, ended = b"\n", False
+    # Into one buffer, whose beginning is the end of what was read before.
+    buffer = bytearray(b"\n" * (_MARGIN + (1 << 20)))
+    with open(path, "rb", buffering=0) as file, memoryview(buffer) as view:
+        ended = False
         while not ended:
-            chunk = file.read(1 << 22)
-            ended = not chunk
-            kept = kept[-_MARGIN:] + (chunk or b"\n")
-            for needle, step in _BESIDE if b'"' in kept else ():
-                at = kept.find(needle)
-                while at >= 0:
-                    if _ends_at(kept, at if step < 0 else at + 1, step, edges):
-                        return True
-                    at = kept.find(needle, at + 1)
+            count = file.readinto(view[_MARGIN:]) or 0
+            ended = not count
+            if ended:
+                buffer[_MARGIN], count = 10, 1
+            end = _MARGIN + count
+            for found in _BESIDE.finditer(view, 0, end):
+                at = found.start()
+                if _ends_at(view[:end], at - 1, -1, edges) or _ends_at(view[:end], at + 1, 1, edges):
+                    return True
+            view[:_MARGIN] = bytes(view[end - _MARGIN : end])
     return False
 
 
 _MARGIN = 64
-_BESIDE = ((b' "', -1), (b'" ', 1))
-"""A quote and a space, and where its field would end."""
+# A quote beside a space. It begins with the quote, so that the search goes from quote to quote.
+_BESIDE = re.compile(rb'"(?: |(?<= "))')
 
 
-def _ends_at(data: bytes, at: int, step: int, edges: bytes) -> bool:
-    """Whether spaces from ``at`` on lead to the edge of a field (or further than is looked)."""
+def _ends_at(data: memoryview, at: int, step: int, edges: bytes) -> bool:
+    """Whether spaces, one at least, lead from ``at`` to the edge of a field (or further than is looked)."""
+    if not 0 <= at < len(data) or data[at] != 32:
+        return False
     for _ in range(_MARGIN):
         if not 0 <= at < len(data):  # seen whole with the chunk before or after
             return False
@@ -127,7 +134,26 @@ def by_duckdb(duck: Duck, source: str, plan: FilePlan, keys: KeyRing, to: Destin
         rows = int(duck.run(_copy(duck, sql, to))[0][0])
         _look(duck, plan, to, watch)
         return rows
+    if to.limit is None and to.style.encoding == "utf-8" and suits(duck, plan, made, to.form):
+        rows = _by_columns(duck, source, plan, made, to)
+        _look(duck, plan, to, watch)
+        return rows
     return by_batches(_DuckReader(duck, sql), plan, to, watch, _row_place)
+
+
+def _by_columns(duck: Duck, source: str, plan: FilePlan, made: Reading, to: Destination) -> int:
+    """The columns of Python's masks first, then all; how many rows."""
+    part = python_part(made)
+    beside = Beside(to.path, plan, part, to.form)
+    reader = _DuckReader(duck, rendered(part.query))
+    try:
+        _masked(reader, part, beside.write, _row_place)
+    finally:
+        beside.close()
+    rows = int(duck.run(_copy(duck, joined(duck, source, plan, made, beside), to))[0][0])
+    if rows != beside.rows:
+        raise MaskError("the file changed while it was read")
+    return rows
 
 
 def _view(duck: Duck, source: str, plan: FilePlan, form: Format) -> None:
@@ -148,7 +174,7 @@ def _view(duck: Duck, source: str, plan: FilePlan, form: Format) -> None:
 def _copy(duck: Duck, sql: str, to: Destination) -> str:
     path = literal(str(to.path))
     if to.form is Format.PARQUET:
-        return f"COPY ({sql}) TO {path} (FORMAT parquet)"
+        return f"COPY ({sql}) TO {path} (FORMAT parquet, {PARQUET_WRITTEN})"
     columns = duck.columns(sql)
     # An empty text would be written as two quotes; alone on its line it has to be.
     names = [quoted(n) for n, _ in columns]
@@ -239,16 +265,25 @@ def by_batches(reader: Any, plan: FilePlan, to: Destination, watch: Watch, place
     with ExitStack() as stack:
         sink: RowSink = sink_for(to.form, to.path, made.writes, plan.types, to.style)
         stack.callback(sink.close)
-        try:
-            for batch in masked_batches(reader, made, _BATCH):
-                watch.see(batch)
-                sink.write(batch)
-                rows += len(batch[0])
-        except QueryFailed:
-            raise
-        except MaskError as error:
-            raise located(reader, made, place) or error from None
+
+        def write(batch: Batch) -> None:
+            nonlocal rows
+            watch.see(batch)
+            sink.write(batch)
+            rows += len(batch[0])
+
+        _masked(reader, made, write, place)
     return rows
+
+
+def _masked(reader: Any, made: Reading, write: Callable[[Batch], None], place: Callable[[Any, int], str]) -> None:
+    try:
+        for batch in masked_batches(reader, made, _BATCH):
+            write(batch)
+    except QueryFailed:
+        raise
+    except MaskError as error:
+        raise located(reader, made, place) or error from None
 
 
 def located(reader: Any, made: Reading, place: Callable[[Any, int], str]) -> MaskError | None:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from sqlglot import exp
 
-__all__ = ["Duck", "QueryFailed", "check_parquet", "literal", "quoted", "read_csv", "rendered"]
+__all__ = ["PARQUET_WRITTEN", "Duck", "QueryFailed", "check_parquet", "literal", "quoted", "read_csv", "rendered"]
+
+PARQUET_WRITTEN = "DICTIONARY_SIZE_LIMIT 4000"
+"""How Parquet is written: columns of many values, as masks make them, without a try at a dictionary in each row group."""
 
 _KEYS = "dbmask_keys"
 _SETTINGS: dict[str, Any] = {

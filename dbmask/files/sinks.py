@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dbmask.files.csv_text import CsvSink
-from dbmask.files.duck import Duck, literal, quoted
+from dbmask.files.duck import PARQUET_WRITTEN, Duck, literal, quoted
 from dbmask.files.formats import Format
 from dbmask.files.json_text import JsonSink, dumps
 from dbmask.spi import Batch
@@ -68,7 +68,7 @@ class ParquetSink:
     def close(self) -> None:
         """Write the Parquet file."""
         try:
-            self._duck.run(f"COPY rows TO {literal(str(self._path))} (FORMAT parquet)")
+            self._duck.run(f"COPY rows TO {literal(str(self._path))} (FORMAT parquet, {PARQUET_WRITTEN})")
         finally:
             self._duck.__exit__()
             self._rows.unlink(missing_ok=True)

@@ -99,6 +99,9 @@ class DuckDB(Dialect):
     def hex_int(self, digits: E) -> E:
         return cast(exp.Paren(this=exp.DPipe(this=text("0x"), expression=digits)), "BIGINT", self.name)
 
+    def right(self, value: E, count: int) -> E:
+        return call("SUBSTR", value, exp.Neg(this=integer(count))) if count else text("")
+
     def drop_parts(self, value: E, count: int) -> E:
         if count > _NEAR:
             return self._parts_dropped(value, count)
