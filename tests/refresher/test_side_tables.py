@@ -37,7 +37,9 @@ def test_side_tables_follow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name, target = postgres_db.rpartition("/")[2], f"side_target_{os.getpid()}"
-    postgres.psql(name, "CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'call 555-000-1')")
+    postgres.psql(
+        name, "CREATE TABLE note (id int PRIMARY KEY, body text); INSERT INTO note VALUES (1, 'call 555-000-1')"
+    )
     monkeypatch.setenv("DBMASK_KEY", KEY)
     monkeypatch.setenv("SIDE_SOURCE", postgres_db)
     monkeypatch.setenv("SIDE_TARGET", postgres.url(target))
