@@ -232,3 +232,23 @@ def test_raw_keys_reach_no_log_of_the_servers_and_no_file(night: Night, monkeypa
     for raw in (b"rawkey-", b"2031-12-13", b"14:15:16"):
         assert raw not in said and raw not in kept
     assert night.replica() == night.fresh()
+
+
+def test_a_role_that_may_make_databases_and_no_more_is_enough(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    role = f"refresher_{os.getpid()}"
+    with night.postgres.connect(night.source) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'pw'".encode())
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}".encode())
+        connection.execute(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}".encode())
+    try:
+        monkeypatch.setenv("NIGHT_SOURCE", night.postgres.url(night.source, role, "pw"))
+        monkeypatch.setenv("NIGHT_TARGET", night.postgres.url(night.target, role, "pw"))
+        night.refresh()
+        night.sql("UPDATE person SET name = 'Other' WHERE id = 3; DELETE FROM item WHERE id < 9; TRUNCATE loose")
+        assert night.refresh().mode == "incremental"
+        assert night.replica() == night.fresh()
+    finally:
+        for name in (night.target, f"{night.name}_fresh"):
+            night.postgres.drop_database(name)
+        with night.postgres.connect(night.source) as connection:
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
