@@ -23,7 +23,8 @@ POLICY = """version: 1
 tables:
   person:
     columns:
-      {id: keep, name: redact, email: hash, phone: {mask: redact, keep_end: 3}, born: {mask: generalize, method: floor, step: year}, town: keep}
+      {id: keep, name: redact, email: hash, phone: {mask: redact, keep_end: 3},
+       born: {mask: generalize, method: floor, step: year}, town: keep}
   visit: {columns: {id: keep, note: redact}}"""
 SETUP = """
 CREATE TABLE person (id int PRIMARY KEY, name text, email text NOT NULL, phone text, born date, town int);

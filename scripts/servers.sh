@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# The PostgreSQL and MariaDB binaries that the tests start their own private servers from, and the browser for reports.
+# The PostgreSQL and MariaDB binaries that the tests start their own private servers from, the browser for reports, and Java.
 set -euo pipefail
 missing=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
 command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+# The proxy is tested by PostgreSQL's JDBC driver as well.
+command -v java >/dev/null || missing+=(default-jdk-headless)
+[ -e /usr/share/java/postgresql.jar ] || missing+=(libpostgresql-jdbc-java)
 # The reports are looked at in a browser.
 command -v chromium >/dev/null || missing+=(chromium)
 [ ${#missing[@]} = 0 ] && exit 0

@@ -97,8 +97,8 @@ class _Foreign:
     def _schemas(self, names: list[TableName]) -> list[str]:
         return [f"CREATE SCHEMA {quoted(s)}" for s in sorted({n.schema for n in names} - {MAIN})]
 
-    def _column(self, trial: DuckDBPyConnection, target: TargetTable, column: Column) -> str | None:
-        """The column's definition; None where the database would have to compute it and cannot."""
+    def _column(self, trial: DuckDBPyConnection, target: TargetTable, column: Column) -> str:
+        """The column's definition. What DuckDB would have to compute, and cannot, stays empty."""
         type_ = target.types.get(column.name, column.type)
         name = declared(type_)
         where = f"{self.said[target.name]}.{quoted(column.name)}"
@@ -110,8 +110,8 @@ class _Foreign:
             others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None)
             generated = f"{text} GENERATED ALWAYS AS ({expression})"
             if expression is None or not _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({others}, {generated})"):
-                self.lost.append(f"generated column {where}: in another database's words")
-                return None
+                self.lost.append(f"the values of generated column {where}: in another database's words")
+                return text
             return generated
         if sequence_of(column.default) is not None:
             text += f" DEFAULT {column.default}"
@@ -130,10 +130,10 @@ class _Foreign:
     def _translated(self, expression: str) -> str | None:
         return translated_expression(expression, self.structure.dialect, "duckdb")
 
-    def _table(self, trial: DuckDBPyConnection, target: TargetTable, columns: list[str | None]) -> str:
+    def _table(self, trial: DuckDBPyConnection, target: TargetTable, columns: list[str]) -> str:
         """CREATE TABLE with as many of its keys as DuckDB accepts."""
         gone = set(target.dropped)
-        parts = [c for c in columns if c is not None]
+        parts = list(columns)
         for unique in {u.columns: u for u in reversed(target.table.uniques)}.values():
             if unique.partial or gone & set(unique.columns):
                 self.lost.append(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import psycopg
     from sqlglot import exp
 
-__all__ = ["PostgresRewriting", "rewriting"]
+__all__ = ["LockedReader", "PostgresRewriting", "require_owner", "rewriting", "with_heirs"]
 
 _PARALLEL = """
 SELECT set_config('parallel_tuple_cost', '0', true), set_config('parallel_setup_cost', '0', true),
@@ -154,7 +154,7 @@ class PostgresRewriting:
         progress("rows")
         lost = keys.take(names, skipped)
         parts.take(names)
-        triggers.switch_off(_with_heirs(structure.schema, names), {(e.schema, e.name) for e in early(structure)})
+        triggers.switch_off(with_heirs(structure.schema, names), {(e.schema, e.name) for e in early(structure)})
         for table in tables:
             with translated(f"{self.address}: {table.name}"):
                 self._refill(table)
@@ -217,7 +217,7 @@ class PostgresRewriting:
             return check_foreign_keys(self.connection, structure)
 
 
-class _LockedReader(PostgresReader):
+class LockedReader(PostgresReader):
     """A transaction that locks before it takes its snapshot: it sees every row that it is going to replace."""
 
     def __init__(self, connection: psycopg.Connection[Any], where: str, names: Sequence[TableName]) -> None:
@@ -241,11 +241,8 @@ def rewriting(address: Address, schema: Schema, names: Sequence[TableName]) -> I
     """
     with contextlib.closing(connect(address)) as connection:
         with translated(str(address)):
-            _require_owner(connection, names)
-            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-            if row and row[0]:
-                raise UsageError(f"{address} is a standby, which cannot be written to")
-        reader = _LockedReader(connection, str(address), names)
+            require_owner(connection, address, names)
+        reader = LockedReader(connection, str(address), names)
         try:
             yield PostgresRewriting(connection, reader, address)
             with translated(str(address)):
@@ -254,11 +251,15 @@ def rewriting(address: Address, schema: Schema, names: Sequence[TableName]) -> I
             reader.close()
 
 
-def _require_owner(connection: psycopg.Connection[Any], names: Sequence[TableName]) -> None:
+def require_owner(connection: psycopg.Connection[Any], address: Address, names: Sequence[TableName]) -> None:
+    """Raise UsageError unless this user owns these tables and may write."""
     query = (
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE')"
     )
+    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    if row and row[0]:
+        raise UsageError(f"{address} is a standby, which cannot be written to")
     foreign = {TableName(s, n) for s, n in connection.execute(query.encode()).fetchall()}.intersection(names)
     if foreign:
         raise UsageError(
@@ -266,7 +267,7 @@ def _require_owner(connection: psycopg.Connection[Any], names: Sequence[TableNam
         )
 
 
-def _with_heirs(schema: Schema, names: Sequence[TableName]) -> list[TableName]:
+def with_heirs(schema: Schema, names: Sequence[TableName]) -> list[TableName]:
     """Tables and, at every depth, their partitions, in which rows arrive."""
     found = dict.fromkeys(names)
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError
 from dbmask.spi import Batch, Progress, TargetTable
+from dbmask_connectors._ddl_parse import quoted
+from dbmask_connectors._postgres_frames import frames, lent, possible, send
 from dbmask_connectors._postgres_reader import rendered
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CopySink", "copied", "relay", "table_sql"]
 
 _BLOCK = 256 * 1024
+DOES_NOT_FIT = "a value does not fit the column's type"
 
 
 def table_sql(schema: str, name: str) -> sql.Composable:
@@ -67,11 +71,26 @@ def copied(
     """As :func:`relay`, of a query that is text already."""
     out = f"COPY ({query}) TO STDOUT (FORMAT binary)"
     with target.cursor() as cursor:
-        with _copy_in(cursor, table, " (FORMAT binary)") as copy, contextlib.closing(_blocks(source, out)) as blocks:
-            for count, block in blocks:
-                copy.write(block)
-                progress(count)
+        with _copy_in(cursor, table, " (FORMAT binary)") as copy:
+            if possible(source) and possible(target):
+                copy.write(b"")  # tells psycopg that what is written brings its own header
+                _hand_on(source, target, out, progress)
+            else:
+                with contextlib.closing(_blocks(source, out)) as blocks:
+                    for count, block in blocks:
+                        copy.write(block)
+                        progress(count)
         return max(cursor.rowcount, 0)
+
+
+def _hand_on(
+    source: psycopg.Connection[Any], target: psycopg.Connection[Any], statement: str, progress: Progress
+) -> None:
+    """One server's messages to the other as they are. libpq reads what the target says meanwhile, such as notices."""
+    with lent(target) as plain, contextlib.closing(frames(source, statement)) as blocks:
+        for count, block in blocks:
+            send(plain, block, target.pgconn.consume_input)
+            progress(count)
 
 
 def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
@@ -150,6 +169,13 @@ def _cancel(connection: psycopg.Connection[Any]) -> None:
             pass
 
 
+def _column_of(context: str, table: TargetTable) -> str:
+    """The column that the server's "COPY t, line 3, column c: value" names; empty where it names none."""
+    said = re.match(rf"COPY {re.escape(table.name.name)}, line \d+, column ", context)
+    rest = context[said.end() :] if said else ""
+    return max((c for c in table.columns if rest.startswith(f"{c}: ")), key=len, default="")
+
+
 class CopySink:
     """Writes batches of Python values into one table by COPY in text format."""
 
@@ -160,9 +186,20 @@ class CopySink:
     @classmethod
     @contextmanager
     def opened(cls, connection: psycopg.Connection[Any], table: TargetTable) -> Iterator[CopySink]:
-        """Open COPY for one table; it ends, and its rows stand, when the block ends without an error."""
-        with connection.cursor() as cursor, _copy_in(cursor, table, "") as copy:
-            yield cls(copy, table)
+        """Open COPY for one table; it ends, and its rows stand, when the block ends without an error.
+
+        Raises ConnectorError that names the column where the server could not read a value.
+        """
+        from psycopg import DataError
+
+        try:
+            with connection.cursor() as cursor, _copy_in(cursor, table, "") as copy:
+                yield cls(copy, table)
+        except DataError as error:
+            column = _column_of(error.diag.context or "", table)
+            if not column:
+                raise
+            raise ConnectorError(f"{table.name}.{quoted(column)}: {DOES_NOT_FIT}") from None
 
     def write(self, batch: Batch) -> None:
         """Append a batch. Raises ConnectorError."""

@@ -128,8 +128,7 @@ class PostgresReader:
         from sqlglot import exp
 
         self.require_idle()
-        self._sets += 1
-        name = f"dbmask_held_{self._sets}"
+        name = self.own_name("held")
         held, columns = sql.Identifier("pg_temp", name), [p.alias_or_name for p in query.expressions]
         made = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS ").format(sql.Identifier(name))
         with translated(self.where):
@@ -138,6 +137,11 @@ class PostgresReader:
             self.connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(held, listed))
             self.connection.execute(sql.SQL("ANALYZE {}").format(held))
         return Held(exp.table_(name, db="pg_temp", quoted=True), count)
+
+    def own_name(self, what: str) -> str:
+        """A name for a temporary table of this session that no other has."""
+        self._sets += 1
+        return f"dbmask_{what}_{self._sets}"
 
     def extend(self, held: Held, more: Held) -> Held:
         """Add the keys of another set."""

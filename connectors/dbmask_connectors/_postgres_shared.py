@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from psycopg import sql
     from sqlglot import exp
 
-__all__ = ["exported", "joined", "narrowed", "page_spans", "unchanged"]
+__all__ = ["exported", "joined", "narrowed", "page_spans", "session_of", "unchanged"]
 
 PAGES = "pages"
 _RANGE_SCANS = 140000  # the server reads a range of pages alone from this version on
@@ -75,7 +75,7 @@ def page_spans(reader: Reader, table: Table, size: int) -> list[Span]:
     The reader's session locks the table (ACCESS SHARE) until it ends: a VACUUM FULL would move rows between pages, and a
     TRUNCATE would take them from every snapshot. Raises SnapshotGone where one of these came first.
     """
-    connection = _session(reader)
+    connection = session_of(reader)
     name = table_sql(table.name.schema, table.name.name).as_string(connection)
     with translated(f"{_where(reader)}: {table.name}"):
         connection.execute(f"LOCK TABLE {name} IN ACCESS SHARE MODE".encode())
@@ -95,7 +95,8 @@ def page_spans(reader: Reader, table: Table, size: int) -> list[Span]:
     return made
 
 
-def _session(reader: Reader) -> psycopg.Connection[Any]:
+def session_of(reader: Reader) -> psycopg.Connection[Any]:
+    """The connection of a PostgreSQL reader that nothing is being read from. Raises ConnectorError."""
     if not isinstance(reader, PostgresReader):
         raise ConnectorError("only PostgreSQL's own snapshots can be read in parts")
     reader.require_idle()
@@ -130,7 +131,7 @@ def narrowed(query: exp.Select, span: Span) -> exp.Select:
 
 def unchanged(reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
     """Whether each span still holds the very row versions that the snapshot ``since`` saw. Raises ConnectorError."""
-    connection = _session(reader)
+    connection = session_of(reader)
     facts = json.loads(since.token)
     horizon = int(facts["horizon"])
     with translated(_where(reader)):

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import Schema, Table, TableName
-from dbmask.spi import Capabilities, Reader, Shared, Span, Structure, TargetTable
+from dbmask.spi import Capabilities, PartSum, Reader, Shared, Span, Structure, TargetTable
+from dbmask_connectors import _postgres_compare as compare
 from dbmask_connectors._postgres_apply import PostgresRewriting, rewriting
 from dbmask_connectors._postgres_catalog import read_schema
 from dbmask_connectors._postgres_errors import translated
@@ -129,6 +130,54 @@ class PostgresSource:
     def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
         """Whether spans hold the row versions that an earlier snapshot saw."""
         return unchanged(reader, parts, since)
+
+    def moment(self, reader: Reader) -> str:
+        """The oldest transaction that a snapshot saw running."""
+        return compare.moment(reader)
+
+    def still(self, reader: Reader, since: str) -> bool:
+        """Whether transaction numbers since then tell rows apart."""
+        return compare.still(reader, since)
+
+    def bounds(self, reader: Reader, table: Table, column: str, rows: int) -> list[str]:
+        """Values that cut a table into parts."""
+        return [] if self._standby or not self._temporary else compare.bounds(reader, table, column, rows)
+
+    def part_sums(
+        self,
+        reader: Reader,
+        table: Table,
+        column: str,
+        bounds: Sequence[str],
+        since: str,
+        values: Sequence[str] = (),
+        only: Sequence[int] | None = None,
+    ) -> list[PartSum]:
+        """Rows and checksums of parts."""
+        return compare.part_sums(reader, table, column, bounds, since, values, only)
+
+    def changed(
+        self,
+        reader: Reader,
+        query: exp.Select,
+        table: Table,
+        column: str,
+        bounds: Sequence[str],
+        parts: Sequence[int],
+        since: str,
+    ) -> exp.Select:
+        """The query over parts."""
+        return compare.changed(reader, query, table, column, bounds, parts, since)
+
+    def highest(self, reader: Reader, table: Table, column: str) -> str | None:
+        """The highest value of a column as text."""
+        return compare.highest(reader, table, column)
+
+    def beyond(
+        self, reader: Reader, query: exp.Select, table: Table, column: str, value: str, also: bool
+    ) -> exp.Select:
+        """The query over rows above a value."""
+        return compare.beyond(reader, query, table, column, value, also)
 
     def rewriting(self, schema: Schema, names: Sequence[TableName]) -> AbstractContextManager[PostgresRewriting]:
         """One transaction in which tables are rewritten in their place."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
@@ -106,6 +106,14 @@ def create_database(admin: psycopg.Connection[Any], name: str, options: Mapping[
     admin.execute(query)
     admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(MARKER)))
+
+
+def set_search_path(admin: psycopg.Connection[Any], name: str, schemas: Iterable[str]) -> None:
+    """Where a database's sessions look for tables whose schema they do not name."""
+    from psycopg import sql
+
+    path = sql.SQL(", ").join(map(sql.Identifier, schemas))
+    admin.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(sql.Identifier(name), path))
 
 
 def _lock_number(name: str) -> int:

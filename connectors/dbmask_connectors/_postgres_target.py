@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Refreshing, Source, Structure, TargetTable
 from dbmask_connectors import _postgres_ledger as ledger
 from dbmask_connectors import _postgres_previous as previous
+from dbmask_connectors import _postgres_refresh as refresh
 from dbmask_connectors import _postgres_swap as swap
 from dbmask_connectors._postgres_build import create_tables, finish
 from dbmask_connectors._postgres_copy import CopySink, relay
 from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_foreign import foreign_structure, search_path
 from dbmask_connectors._postgres_keys import check_foreign_keys
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
@@ -42,6 +44,7 @@ class PostgresTarget:
         self._seen = 0
         self._old: psycopg.Connection[Any] | None = None
         self._keep = 0
+        self._foreign: Structure | None = None  # another database's, in PostgreSQL's words
 
     @property
     def capabilities(self) -> Capabilities:
@@ -103,16 +106,20 @@ class PostgresTarget:
 
     def create(self, structure: Structure) -> tuple[str, ...]:
         """Make the database with the source's encoding, its tables, and the triggers that fill columns."""
-        if structure.dialect != "postgres":
-            raise UsageError(f"a {structure.dialect} database cannot be cloned into PostgreSQL yet")
+        foreign = structure.dialect != "postgres"
         with translated(str(self.address)):
-            swap.create_database(self.admin, self._name, structure.options)
+            swap.create_database(self.admin, self._name, {"encoding": "UTF8"} if foreign else structure.options)
             self._built = connect(self.address, self._name)
+            told: tuple[str, ...] = ()
+            if foreign:
+                structure, told = foreign_structure(structure, self._built)
+                self._foreign = structure
+                swap.set_search_path(self.admin, self._name, search_path(structure))
             # Nothing is lost in a crash but what would be thrown away; publishing is a commit that waits for the disk.
             self._built.execute("SET synchronous_commit = off")
             lost = create_tables(self._built, str(self.address), structure)
             ledger.create(self._built)
-            return lost
+            return (*told, *lost)
 
     def building(self) -> str:
         """The name of the database that is being built."""
@@ -203,7 +210,7 @@ class PostgresTarget:
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Indexes and keys, sequences, derived values, triggers, statistics."""
         with translated(str(self.address)):
-            finish(self.built, str(self.address), structure, progress)
+            finish(self.built, str(self.address), self._foreign or structure, progress)
             ledger.complete(self.built)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
@@ -237,6 +244,25 @@ class PostgresTarget:
             swap.publish(self.admin, self._name, database, kept)
             self._name = ""
             previous.prune(self.admin, database, self._keep)
+
+    def noted(self) -> str:
+        """The token of the last baseline in the replica's comment."""
+        with translated(str(self.address)):
+            return refresh.noted(self.admin, self.address.database, swap.MARKER)
+
+    def note(self, token: str) -> str:
+        """Put a token into the comment of the database that is being built."""
+        with translated(str(self.address)):
+            return refresh.note(self.built, swap.MARKER, token)
+
+    def built_identity(self) -> str:
+        """That of the database which is being built: it keeps it when it is renamed."""
+        with translated(str(self.address)):
+            return identity_of(self.built)
+
+    def refreshing(self, tables: Sequence[TargetTable]) -> AbstractContextManager[Refreshing]:
+        """One transaction over the replica that serves."""
+        return refresh.refreshing(self.address, swap.MARKER, tables)
 
     def keep_previous(self, count: int) -> None:
         """How many replaced databases stay, closed, beside the target."""

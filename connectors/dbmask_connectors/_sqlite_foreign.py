@@ -58,7 +58,7 @@ class _Foreign:
 
     def _table(self, target: TargetTable) -> str:
         alias = _rowid_alias(target)
-        parts = [c for c in (self._column(target, c, alias) for c in kept(target)) if c]
+        parts = [self._column(target, c, alias) for c in kept(target)]
         for columns, unique in {u.columns: u for u in reversed(target.table.uniques)}.items():
             if unique.partial or set(columns) & set(target.dropped):
                 self.lost.append(f"unique key {unique.name} of {target.name}: partial, or over a dropped column")
@@ -67,8 +67,8 @@ class _Foreign:
         parts += self._foreign_keys(target)
         return f"CREATE TABLE {quoted(self._local(target.name))} (" + ", ".join(parts) + ")"
 
-    def _column(self, target: TargetTable, column: Column, alias: str | None) -> str | None:
-        """The column's definition; None where the database would have to compute it and cannot."""
+    def _column(self, target: TargetTable, column: Column, alias: str | None) -> str:
+        """The column's definition. What SQLite would have to compute, and cannot, stays empty."""
         if column.name == alias:
             return f"{quoted(column.name)} INTEGER PRIMARY KEY{' AUTOINCREMENT' if _numbered(column) else ''}"
         type_ = target.types.get(column.name, column.type)
@@ -79,10 +79,11 @@ class _Foreign:
         if column.generated is not None:
             others = [f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None]
             expression = self._translated(column.generated)
-            text += f" GENERATED ALWAYS AS ({expression}) STORED"
-            if expression is None or not _stands(f"CREATE TABLE trial ({', '.join([*others, text])})"):
-                self.lost.append(f"generated column {where}: in another database's words")
-                return None
+            generated = f"{text} GENERATED ALWAYS AS ({expression}) STORED"
+            if expression is None or not _stands(f"CREATE TABLE trial ({', '.join([*others, generated])})"):
+                self.lost.append(f"the values of generated column {where}: in another database's words")
+                return text
+            text = generated
         elif column.default is not None and not _numbered(column):
             default = self._translated(column.default)
             if default and _stands(f"CREATE TABLE trial ({text} DEFAULT ({default}))"):

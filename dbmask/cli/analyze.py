@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dbmask.cli.common import database_url
 from dbmask.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ def command() -> None:
 
 @command.command("risk", cls=_Lists)
 @click.option("--input", "path", metavar="FILE", help="CSV, JSON, JSON Lines or Parquet.")
-@click.option("--source", metavar="URL", help="A database, in place of a file; the database groups its rows itself.")
+@click.option(
+    "--source",
+    type=database_url,
+    metavar="URL",
+    help="A database, in place of a file; the database groups its rows itself.",
+)
 @click.option("--table", metavar="TABLE", help="The table in --source.")
 @click.option("--qi", multiple=True, required=True, metavar="FIELD...", help="Quasi-identifiers.")
 @click.option("--sa", metavar="FIELD", help="The sensitive attribute; without it k-anonymity alone is measured.")
@@ -114,8 +120,18 @@ def risk_command(
 @command.command("utility", cls=_Lists)
 @click.option("--original", metavar="FILE", help="The data before masking.")
 @click.option("--anonymized", metavar="FILE", help="The data after masking, row by row the same records.")
-@click.option("--source", metavar="URL", help="A database that holds the original table, in place of --original.")
-@click.option("--target", metavar="URL", help="A database that holds the masked table, in place of --anonymized.")
+@click.option(
+    "--source",
+    type=database_url,
+    metavar="URL",
+    help="A database that holds the original table, in place of --original.",
+)
+@click.option(
+    "--target",
+    type=database_url,
+    metavar="URL",
+    help="A database that holds the masked table, in place of --anonymized.",
+)
 @click.option("--table", metavar="TABLE", help="The table; rows are matched in the order of its primary key.")
 @click.option("--numerical", multiple=True, metavar="FIELD...", help="Fields that are numbers.")
 @click.option("--categorical", multiple=True, metavar="FIELD...", help="Fields that are categories.")

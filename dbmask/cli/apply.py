@@ -8,14 +8,14 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import key_option, load_policy, policy_argument
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
 
 __all__ = ["command"]
 
 
 @click.command("apply")
 @policy_argument
-@click.option("--target", required=True, metavar="URL", help="The copy that is to be masked.")
+@click.option("--target", required=True, type=database_url, metavar="URL", help="The copy that is to be masked.")
 @click.option(
     "--database", required=True, metavar="NAME", help="Its name once more: what it holds now is gone afterwards."
 )
@@ -26,7 +26,9 @@ __all__ = ["command"]
     help="Write the run's certificate as JSON, and as a page (.html) beside it.",
 )
 @sign_option
-@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
+@click.option(
+    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option

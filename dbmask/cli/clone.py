@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option, subset_options
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option, subset_options
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -25,7 +25,9 @@ _SHOWN = 5
 @click.command("clone")
 @policy_argument
 @source_option
-@click.option("--target", required=True, metavar="URL", help="Where the replica appears when it is complete.")
+@click.option(
+    "--target", required=True, type=database_url, metavar="URL", help="Where the replica appears when it is complete."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
 @click.option(
     "--certificate",
@@ -60,7 +62,9 @@ _SHOWN = 5
     metavar="SECONDS",
     help="How long the source's snapshot is held for --resume after a run has died.",
 )
-@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
+@click.option(
+    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option

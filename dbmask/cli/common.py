@@ -7,17 +7,45 @@ from typing import Any
 
 import click
 
+from dbmask.errors import UsageError
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.policy import Policy
+from dbmask.policy.jobs import secret
 
-__all__ = ["key_option", "load_policy", "policy_argument", "run_keys", "source_option", "subset_options"]
+__all__ = [
+    "database_url",
+    "key_option",
+    "load_policy",
+    "policy_argument",
+    "run_keys",
+    "source_option",
+    "subset_options",
+]
+
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
 
 
+def database_url(text: str) -> str:
+    """A database's URL as it is, or what ``env:NAME`` or ``file:PATH`` holds, so that no password stands in a list of processes.
+
+    Raises BadParameter, to which click adds the option's name.
+    """
+    try:
+        return secret(text, "the URL")
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--source URL``."""
-    return click.option("--source", required=True, metavar="URL", help="The database to read.")(command)
+    return click.option(
+        "--source",
+        required=True,
+        type=database_url,
+        metavar="URL",
+        help="The database to read: its URL, or env:NAME or file:PATH that holds it.",
+    )(command)
 
 
 def key_option(command: Callable[..., Any]) -> Callable[..., Any]:

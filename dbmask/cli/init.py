@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from dbmask.cli.common import database_url
 from dbmask.errors import UsageError
 
 __all__ = ["command"]
 
 
 @click.command("init")
-@click.argument("source", metavar="URL")
+@click.argument("source", type=database_url, metavar="URL")
 @click.option(
     "-o", "--output", metavar="FILE", type=click.Path(dir_okay=False), help="Where to write it.  [default: stdout]"
 )

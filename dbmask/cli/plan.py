@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option
 from dbmask.planner import Plan, RunsIn, reading
 from dbmask.policy.model import TableMode
 
@@ -20,7 +20,9 @@ __all__ = ["command", "plan_facts"]
 @click.command("plan")
 @policy_argument
 @source_option
-@click.option("--target", metavar="URL", help="Look at the other end as well: may a clone write there?")
+@click.option(
+    "--target", type=database_url, metavar="URL", help="Look at the other end as well: may a clone write there?"
+)
 @click.option("--overwrite", is_flag=True, help="The clone would replace a target that is not empty.")
 @click.option(
     "--sql", "show_sql", is_flag=True, help="Show the SELECT that reads each table; keys appear as references."

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from typing import TYPE_CHECKING
 
 import click
 
 from dbmask.cli.common import policy_argument, source_option
 from dbmask.errors import UsageError
-from dbmask.policy import Policy
 
 if TYPE_CHECKING:
-    from dbmask.proxy.server import Proxy
+    import ssl
 
 __all__ = ["command"]
 
@@ -25,8 +22,33 @@ __all__ = ["command"]
 @click.option("--listen", default="127.0.0.1:6432", show_default=True, metavar="HOST:PORT")
 @click.option("--accept-gap", multiple=True, metavar="NAME", help="Start although this gap is open.")
 @click.option("--audit", is_flag=True, help="Write a JSON line for each statement to stderr.")
+@click.option("--audit-log", metavar="FILE", help="Write these lines to a file instead; it is appended to.")
 @click.option("--tls-cert", metavar="FILE", help="The proxy's own certificate (PEM): clients may encrypt.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, where the certificate's file does not hold it.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the port."
+)
+@click.option(
+    "--metrics-port", type=click.IntRange(1, 65535), help="Serve /metrics and /healthz on this port of the host."
+)
+@click.option(
+    "--max-connections", type=click.IntRange(1), default=500, show_default=True, help="Clients of all workers."
+)
+@click.option(
+    "--max-message", type=click.IntRange(1, 1024), default=16, show_default=True, help="MiB of a client's message."
+)
+@click.option(
+    "--spare", type=click.IntRange(0, 100), default=2, show_default=True, help="Connections that wait, a worker."
+)
+@click.option("--login-timeout", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Seconds.")
+@click.option("--idle-timeout", type=click.FloatRange(0), default=3600.0, show_default=True, help="Seconds; 0: none.")
+@click.option("--statement-timeout", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds; 0: none.")
+@click.option(
+    "--drain-timeout", type=click.FloatRange(0), default=30.0, show_default=True, help="Seconds after SIGTERM."
+)
+@click.option(
+    "--stall-timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds not reading."
+)
 def command(
     policy: str,
     source: str,
@@ -34,50 +56,47 @@ def command(
     listen: str,
     accept_gap: tuple[str, ...],
     audit: bool,
+    audit_log: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    workers: int,
+    metrics_port: int | None,
+    max_connections: int,
+    max_message: int,
+    spare: int,
+    login_timeout: float,
+    idle_timeout: float,
+    statement_timeout: float,
+    stall_timeout: float,
+    drain_timeout: float,
 ) -> None:
     """Serve masked queries over PostgreSQL's protocol (experimental).
 
     --source logs in as the masked role that `dbmask install` made; the database itself holds back raw values. The way to
     the source is encrypted and checked as the URL's sslmode says.
     """
-    import ssl
+    from dbmask.proxy.run import Options, run
+    from dbmask.proxy.session import Limits
 
-    from dbmask.proxy.rewrite import Rewriter
-    from dbmask.proxy.server import Proxy
-    from dbmask.proxy.source import look_at_source
-    from dbmask.proxy.users import read_users
-
-    loaded, known = Policy.load(policy), read_users(users)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError("--listen wants HOST:PORT")
-    context = None
-    if tls_cert:
-        try:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(tls_cert, tls_key)
-        except OSError:
-            raise UsageError(
-                f"{tls_cert} and its key cannot be read as a certificate (PEM) and its private key"
-            ) from None
-    address, catalog = look_at_source(loaded, source, accept_gap)
-    asyncio.run(_serve(Proxy(address, known, Rewriter(catalog), tls=context, audit=audit), host, int(port)))
+    limits = Limits(max_connections, max_message << 20, login_timeout, idle_timeout, statement_timeout, stall_timeout)
+    context = _certificate(tls_cert, tls_key) if tls_cert else None
+    options = Options(policy, source, users, host, int(port), accept_gap, context, limits=limits)
+    options.audit = audit_log or ("-" if audit else None)
+    options.workers, options.metrics_port, options.drain, options.spare = workers, metrics_port, drain_timeout, spare
+    status = run(options)
+    if status:
+        raise SystemExit(status)
 
 
-async def _serve(proxy: Proxy, host: str, port: int) -> None:
+def _certificate(cert: str, key: str | None) -> ssl.SSLContext:
+    import ssl
+
     try:
-        server = await proxy.serve(host, port)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    click.echo(f"Listening on {host}:{server.sockets[0].getsockname()[1]}", err=True)
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await stop.wait()
-    server.close()
-    for _ in range(300):  # sessions may end what they began, for half a minute
-        if not proxy.sessions:
-            break
-        await asyncio.sleep(0.1)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(cert, key)
+    except OSError:
+        raise UsageError(f"{cert} and its key cannot be read as a certificate (PEM) and its private key") from None
+    return context

@@ -6,11 +6,13 @@ import json
 
 import click
 
+from dbmask.cli.common import database_url
+
 __all__ = ["command"]
 
 
 @click.command("rollback")
-@click.argument("target", metavar="TARGET")
+@click.argument("target", type=database_url, metavar="TARGET")
 @click.option("--to", metavar="NAME", help="Which kept replica; the latest unless given.")
 @click.option("--list", "list_only", is_flag=True, help="Show what is kept, and change nothing.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dbmask.cli.common import database_url
+
 if TYPE_CHECKING:
     from dbmask.state import RunRow, State
 
@@ -16,7 +18,9 @@ __all__ = ["command"]
 
 @click.command("runs")
 @click.argument("number", type=int, required=False)
-@click.option("--state", metavar="URL", help="The state database; SQLite in your state directory unless given.")
+@click.option(
+    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
+)
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs to list.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(number: int | None, state: str | None, limit: int, form: str) -> None:

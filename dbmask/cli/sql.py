@@ -29,6 +29,6 @@ def command(policy: str, source: str, query: str) -> None:
     except psycopg.Error:
         raise ConnectorError("the source cannot be reached, or refused the masked role") from None
     try:
-        click.echo(Rewriter(catalog).rewrite(query, [user, "public"]).sql)
+        click.echo(Rewriter(catalog).rewrite(query, catalog.path, user).sql)
     except Refused as refusal:
         raise CheckFailed(f"refused with SQLSTATE {refusal.state}: {refusal}") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from dbmask.cli.common import key_option, load_policy, policy_argument
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
 from dbmask.errors import UsageError
 from dbmask.masks.base import nearest
 from dbmask.planner import Plan, TablePlan, plan
@@ -23,7 +23,13 @@ __all__ = ["audit_path", "command"]
 @click.command("value")
 @policy_argument
 @click.argument("column")
-@click.option("--source", required=True, metavar="URL", help="The database, for the column's type and references.")
+@click.option(
+    "--source",
+    required=True,
+    type=database_url,
+    metavar="URL",
+    help="The database, for the column's type and references.",
+)
 @click.option("--audit", metavar="FILE", help="Where the use is recorded; by default in the user's state directory.")
 @key_option
 def command(policy: str, column: str, source: str, audit: str | None, key_file: str | None) -> None:

@@ -8,7 +8,7 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option, subset_options
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option, subset_options
 
 __all__ = ["command"]
 
@@ -16,7 +16,13 @@ __all__ = ["command"]
 @click.command("verify")
 @policy_argument
 @source_option
-@click.option("--target", required=True, metavar="URL", help="The replica that is there already; it is only read.")
+@click.option(
+    "--target",
+    required=True,
+    type=database_url,
+    metavar="URL",
+    help="The replica that is there already; it is only read.",
+)
 @click.option(
     "--certificate",
     metavar="FILE",

@@ -12,7 +12,7 @@ from typing import Any
 
 from dbmask.engine import masked_batches
 from dbmask.planner import Reading, TablePlan
-from dbmask.spi import ChunkedTarget, Progress, Reader, SharedSource, Source, Span, Target, TargetTable
+from dbmask.spi import ChunkedTarget, Progress, Reader, Receiver, SharedSource, Source, Span, Target, TargetTable
 
 __all__ = ["Outcome", "TableJob", "copy_chunk", "copy_table", "merge_reports"]
 
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def copy_table(
-    source: Source, target: Target, reader: Reader, job: TableJob, progress: Progress
+    source: Source, target: Receiver, reader: Reader, job: TableJob, progress: Progress
 ) -> tuple[int, dict[str, Any]]:
     """Copy a job's rows; the number of them, and what the masks of texts report by column."""
     # What a session holds is not seen by a relay that opens the source's file for itself.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from dbmask.registry import connector_for
 from dbmask.schema import TableName
 from dbmask.spi import ChunkedTarget, Reader, ReplacesSource, Source, Structure, Target, TargetTable
 
-__all__ = ["CloneResult", "Options", "clone"]
+__all__ = ["Built", "CloneResult", "Options", "clone"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,19 @@ class CloneResult:
     certificate_path: Path | None = None
     chunks: Mapping[TableName, tuple[int, int]] = field(default_factory=dict)
     """Chunks of each table, and how many of them an earlier run had written."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A replica that is complete and verified, while its snapshot is still open."""
+
+    plan: Plan
+    jobs: Mapping[TableName, TableJob]
+    structure: Structure
+    source: Source
+    reader: Reader
+    target: Target
+    rows: Mapping[TableName, int]
 
 
 @dataclass
@@ -71,6 +84,7 @@ class _Run:
     book: Book
     resume: bool = False
     choice: Choice = field(default_factory=Choice)
+    before_publish: Callable[[Built], None] | None = None
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
     checks: list[cert.Check] = field(default_factory=list)
@@ -96,6 +110,7 @@ def clone(
     share: str | None = None,
     max_rows: int | None = None,
     in_place: bool = False,
+    before_publish: Callable[[Built], None] | None = None,
 ) -> CloneResult:
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
@@ -107,7 +122,7 @@ def clone(
 
     ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
     ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
-    foreign key holds.
+    foreign key holds. ``before_publish`` is called with what was built and verified, before it appears.
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
@@ -126,7 +141,7 @@ def clone(
         with closing(open_book(state, ring)) as book:
             moving = (source, target), options or Options()
             choice = Choice.of(policy, plan, share, max_rows, resume)
-            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice)
+            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice, before_publish)
             with run.show:
                 snapshot, left_out = _build(run)
             book.finished(str(certificate or ""))
@@ -182,6 +197,9 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
             run.book.phase("verify")
             run.show.phase("verify")
             _verify(run, loaded.reader, structure)
+            if run.before_publish is not None and all(c.passed for c in run.checks):
+                made = Built(run.plan, loading.jobs, structure, run.source, loaded.reader, run.target, run.rows)
+                run.before_publish(made)
             position = loaded.reader.position
         failed = [c for c in run.checks if not c.passed]
         if failed:

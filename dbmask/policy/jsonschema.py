@@ -9,6 +9,7 @@ from pydantic import AliasChoices
 
 from dbmask.masks.base import Mask
 from dbmask.masks.build import BY_COLUMNS, INNER_SCHEMA, NAME_KEYS, adapter
+from dbmask.policy.jobs import jobs_schema
 from dbmask.policy.load import SECTIONS
 from dbmask.policy.model import KEY_SOURCES, Default, TableMode
 from dbmask.policy.rules import LEFTOVER, MODES
@@ -39,6 +40,8 @@ def policy_schema() -> dict[str, Any]:
     null = {"type": "null", "description": "The mask null."}
     definitions["mask"] = {"anyOf": [name, null, *masks, _class_use()]}
     definitions["table"] = _table(definitions)
+    jobs, parts = jobs_schema()
+    definitions |= parts
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dbmask policy",
@@ -46,7 +49,7 @@ def policy_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["version"],
         "additionalProperties": False,
-        "properties": _top(),
+        "properties": {**_top(), "jobs": {**jobs, "description": _SECTIONS["jobs"]}},
         "$defs": definitions,
     }
 

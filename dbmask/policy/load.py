@@ -12,6 +12,7 @@ from typing import Any
 from dbmask.errors import PolicyError, Problem
 from dbmask.masks.base import nearest
 from dbmask.policy.document import Document, Path_
+from dbmask.policy.jobs import check_jobs
 from dbmask.policy.model import KEY_SOURCES, Default, Policy
 from dbmask.policy.read import from_data, parse, read
 from dbmask.policy.rules import read_relations, read_tables
@@ -63,6 +64,7 @@ class _Loader:
         if default not in list(Default):
             document.fail(("default",), "default is `deny` or `keep`", nearest(str(default), list(Default)))
             default = "deny"
+        check_jobs(document, top.get("jobs"))
         self.specs.build_classes()
         tables = tuple(r for d in self.documents for r in read_tables(d, _section(d, "tables"), self.specs))
         relations = tuple(r for d in self.documents for r in read_relations(d, d.data.get("relations")))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ssl
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbmask.errors import ConnectorError
+from dbmask.proxy.link import Link, Lost
 from dbmask.proxy.scram import Client, ScramError
-from dbmask.proxy.wire import ProtocolError, fields, frame, read_frame, text
+from dbmask.proxy.wire import ProtocolError, fields, frame, text
 
 __all__ = ["Address", "Backend", "cancel", "connect"]
 
 _CANCEL = 80877102
 _SSL = 80877103
 _LIMIT = 1 << 20
+_CONNECT = 15.0
+"""Seconds for a login."""
 
 
 @dataclass(frozen=True)
@@ -33,55 +38,100 @@ class Address:
 
 @dataclass
 class Backend:
-    """A connection that is ready for queries."""
+    """A connection that is ready for queries; ``settings`` are those it was started with."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    link: Link
     parameters: dict[str, str]
     key: bytes
+    settings: Mapping[str, str] = field(default_factory=dict)
+    cancelled: bool = False
+
+    async def query(self, sql: str) -> list[list[str | None]]:
+        """Run SQL of the proxy's own by the simple protocol and return its rows as text.
+
+        Raises ConnectorError with the SQLSTATE where the source reports an error, Lost where it has gone.
+        """
+        self.link.write(frame(b"Q", text(sql)))
+        rows: list[list[str | None]] = []
+        failed = ""
+        while True:
+            kind, body = await self.link.frame(_LIMIT)
+            if kind == b"D":
+                rows.append(_values(body))
+            elif kind == b"E":
+                failed = fields(body).get(b"C", b"?").decode("ascii", "replace")
+            elif kind == b"Z":
+                if failed:
+                    raise ConnectorError(f"the source reported an error (SQLSTATE {failed})")
+                return rows
 
 
-async def _open(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    if address.tls is not None:
-        writer.write(struct.pack("!ii", 8, _SSL))
-        if await reader.readexactly(1) != b"S":
-            writer.close()
-            raise ConnectorError("the source does not speak TLS")
-        await writer.start_tls(address.tls, server_hostname=address.host)
-    return reader, writer
+def _values(body: bytes) -> list[str | None]:
+    (count,) = struct.unpack_from("!h", body)
+    values: list[str | None] = []
+    at = 2
+    for _ in range(count):
+        (size,) = struct.unpack_from("!i", body, at)
+        at += 4
+        values.append(None if size < 0 else body[at : at + size].decode())
+        at += max(size, 0)
+    return values
 
 
-async def connect(address: Address, settings: dict[str, str]) -> Backend:
-    """Log in. Raises ConnectorError, which quotes nothing of the server."""
+async def _open(address: Address) -> Link:
+    link = Link()
+    loop = asyncio.get_running_loop()
+    if address.host.startswith("/"):
+        await loop.create_unix_connection(lambda: link, f"{address.host}/.s.PGSQL.{address.port}")
+    else:
+        await loop.create_connection(lambda: link, address.host, address.port)
     try:
-        async with asyncio.timeout(15):
-            reader, writer = await _open(address)
+        if address.tls is not None:
+            link.write(struct.pack("!ii", 8, _SSL))
+            if await link.exactly(1) != b"S":
+                raise ConnectorError("the source does not speak TLS")
+            await link.encrypt(address.tls, address.host)
+    except BaseException:
+        link.abort()
+        raise
+    return link
+
+
+async def connect(address: Address, settings: Mapping[str, str]) -> Backend:
+    """Log in. Raises ConnectorError, which quotes nothing of the server."""
+    link = None
+    try:
+        async with asyncio.timeout(_CONNECT):
+            link = await _open(address)
             given = {"user": address.user, "database": address.database, **settings, "client_encoding": "UTF8"}
             body = struct.pack("!i", 196608) + b"".join(text(k) + text(v) for k, v in given.items()) + b"\0"
-            writer.write(struct.pack("!i", len(body) + 4) + body)
-            return await _login(reader, writer, address)
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, ProtocolError, ScramError):
+            link.write(struct.pack("!i", len(body) + 4) + body)
+            made = await _login(link, address)
+            made.settings, link = settings, None
+            return made
+    except (OSError, TimeoutError, ProtocolError, ScramError):
         raise ConnectorError("the source cannot be reached, or refused the masked role") from None
+    finally:
+        if link is not None:
+            link.abort()
 
 
-async def _login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: Address) -> Backend:
+async def _login(link: Link, address: Address) -> Backend:
     scram, parameters, key = Client(address.password), {}, b""
     while True:
-        kind, body = await read_frame(reader, _LIMIT)
+        kind, body = await link.frame(_LIMIT)
         if kind == b"R":
             answer = _answer(scram, body, address)
             if answer is not None:
-                writer.write(frame(b"p", answer))
+                link.write(frame(b"p", answer))
         elif kind == b"S":
             name, value = body.split(b"\0")[:2]
             parameters[name.decode()] = value.decode()
         elif kind == b"K":
             key = body
         elif kind == b"Z":
-            return Backend(reader, writer, parameters, key)
+            return Backend(link, parameters, key)
         elif kind == b"E":
-            writer.close()
             state = fields(body).get(b"C", b"?").decode("ascii", "replace")
             raise ConnectorError(f"the source refused the masked role (SQLSTATE {state})")
 
@@ -107,9 +157,11 @@ def _answer(scram: Client, body: bytes, address: Address) -> bytes | None:
 
 
 async def cancel(address: Address, key: bytes) -> None:
-    """Ask the source to cancel what the backend with this key runs."""
-    async with asyncio.timeout(5):
-        _reader, writer = await _open(address)
-        writer.write(struct.pack("!ii", 16, _CANCEL) + key)
-        await writer.drain()
-        writer.close()
+    """Ask the source to cancel what the backend with this key runs; what comes too late is nobody's fault."""
+    with contextlib.suppress(OSError, TimeoutError, ConnectorError, ProtocolError):
+        async with asyncio.timeout(5):
+            link = await _open(address)
+            link.write(struct.pack("!ii", 16, _CANCEL) + key)
+            with contextlib.suppress(Lost):
+                await link.exactly(1)  # the server closes once the signal is sent
+            link.abort()

@@ -1,58 +1,50 @@
 """Statements of clients, rewritten: PostgreSQL's own grammar reads them, the server's catalog resolves their names.
 
-What is sent on is generated from the tree, and read once more: whatever is not on a list is refused.
+What is sent on is generated from the tree, and read twice more, by the same grammar and by another parser: whatever is
+not on a list is refused.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbmask.proxy.rewrite_catalog import HIDING, Catalog
+from dbmask.proxy.rewrite_catalog import Catalog, Name
+from dbmask.proxy.rewrite_lists import SETTINGS
+from dbmask.proxy.rewrite_names import Names
+from dbmask.proxy.second_look import SecondLook
+from dbmask.proxy.trees import Refused, alone, deparsed, expression, parsed
 
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
-SETTINGS = frozenset(
-    [
-        "application_name",
-        "client_encoding",
-        "client_min_messages",
-        "datestyle",
-        "intervalstyle",
-        "timezone",
-        "extra_float_digits",
-        "bytea_output",
-        "statement_timeout",
-        "lock_timeout",
-        "idle_in_transaction_session_timeout",
-        "search_path",
-        "work_mem",
-        "enable_seqscan",
-        "jit",
-    ]
+_PLAIN = frozenset(
+    (
+        *("transaction_stmt", "variable_show_stmt", "fetch_stmt", "close_portal_stmt", "deallocate_stmt"),
+        *("discard_stmt", "unlisten_stmt"),
+    )
 )
-_PLAIN = frozenset(("transaction_stmt", "variable_show_stmt", "fetch_stmt", "close_portal_stmt", "deallocate_stmt"))
+_EXPLAIN = frozenset(("analyze", "costs", "buffers", "timing", "summary", "format", "wal"))
 _MAX_DEPTH = 400
 _LAST_PLAIN_TRANSACTION = 7  # TRANS_STMT_ROLLBACK_TO; two-phase commit comes after it
-
-
-class Refused(Exception):
-    """A statement that is not sent on; ``state`` is the SQLSTATE."""
-
-    def __init__(self, state: str, message: str) -> None:
-        self.state = state
-        super().__init__(f"dbmask: {message}")
+_RESET_ALL = 6  # VAR_RESET_ALL
+_SET_VALUE = 1  # VAR_SET_VALUE
 
 
 @dataclass
 class Rewritten:
-    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read."""
+    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read, by schema and name.
+
+    ``local``: the path holds to the end of the transaction. ``masked`` and ``fingerprint`` are for the audit log.
+    """
 
     sql: str = ""
     path: list[str] | None = None
+    local: bool = False
     tables: list[str] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
+    fingerprint: str | None = None
 
 
 class Rewriter:
@@ -60,65 +52,83 @@ class Rewriter:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
+        self.names = Names(catalog)
+        self.look = SecondLook(catalog)
 
-    def rewrite(self, text: str, path: Sequence[str]) -> Rewritten:
-        """Rewrite every statement of ``text``; raises Refused."""
-        postgast = _postgast()
+    def rewrite(
+        self, text: str, path: Sequence[str], user: str = "", default: Sequence[str] | None = None
+    ) -> Rewritten:
+        """Rewrite every statement of ``text``; raises Refused.
 
+        ``path`` is the client's search path, ``default`` what RESET makes it, ``$user`` stands for ``user``.
+        """
         done = Rewritten()
-        tree = _parsed(text)
-        parts = []
+        tree = parsed(text)
+        usual = list(self.catalog.path if default is None else default)
+        lowered = text.lower()
+        system = [n for n in ("tableoid", "xmin") if n in lowered]
         for raw in tree.stmts:
-            _Statement(self, done.path or path, done).top(raw.stmt)
-        try:
-            made = postgast.deparse(tree)
-        except (postgast.PgQueryError, ValueError):
-            raise Refused("0A000", "this statement cannot be written out again") from None
-        parts.append(made)
-        done.sql = "".join(parts)
-        for raw in _parsed(done.sql).stmts:
-            _Statement(self, (), Rewritten(), check=True).top(raw.stmt)
+            now = done.path if done.path is not None else list(path)
+            _Statement(self, [user if p == "$user" else p for p in now], done, usual, user, system).top(raw.stmt)
+        done.sql = deparsed(tree)
+        made = parsed(done.sql)
+        for raw in made.stmts:
+            checked = _Statement(self, (), Rewritten(), usual, user, check=True)
+            checked.top(raw.stmt)
+            query = _query(raw.stmt)
+            if query is not None:
+                text = done.sql if query is raw.stmt and len(made.stmts) == 1 else deparsed(alone(made, query))
+                if text not in done.sql:
+                    raise Refused("0A000", "this statement cannot be written out again")
+                self.look.require(text, checked.ctes)
         return done
 
 
-def _postgast() -> Any:
-    # Its type stubs cannot be read by mypy.
-    return importlib.import_module("postgast")
-
-
-def _parsed(text: str) -> Any:
-    postgast = _postgast()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
-
-    try:
-        return postgast.parse(text)
-    except postgast.PgQueryError:
-        raise Refused("42601", "syntax error") from None
-    except (DecodeError, RecursionError, ValueError):
-        raise Refused("54001", "the statement is too deep") from None
+def _query(statement: Any) -> Any:
+    """The SELECT of a statement, itself or within; None where it has none."""
+    kind = statement.WhichOneof("node")
+    if kind == "select_stmt":
+        return statement
+    if kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt", "copy_stmt"):
+        return getattr(statement, kind).query
+    return None
 
 
 class _Statement:
     """One walk over one statement: to rewrite it, or with ``check`` to see that nothing is left to rewrite."""
 
-    def __init__(self, rewriter: Rewriter, path: Sequence[str], done: Rewritten, check: bool = False) -> None:
-        self.catalog, self.columns = rewriter.catalog, rewriter.columns
+    def __init__(
+        self,
+        rewriter: Rewriter,
+        path: Sequence[str],
+        done: Rewritten,
+        usual: list[str],
+        user: str,
+        system: Sequence[str] = (),
+        check: bool = False,
+    ) -> None:
+        self.catalog, self.names = rewriter.catalog, rewriter.names
         self.path, self.done, self.check = path, done, check
+        self.usual, self.user, self.system = usual, user, system
+        self.ctes: set[str] = set()
 
     def top(self, node: Any) -> None:
         kind = node.WhichOneof("node")
         statement = getattr(node, kind)
         if kind == "select_stmt":
             self.visit(node, frozenset(), 0)
-        elif kind in ("declare_cursor_stmt", "explain_stmt"):
-            if kind == "explain_stmt":
-                names = {o.def_elem.defname for o in statement.options}
-                if not names <= {"analyze", "costs", "buffers", "timing", "summary", "format"}:
-                    raise Refused("42501", "this option of EXPLAIN is not allowed")
+        elif kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt"):
+            if kind == "explain_stmt" and not {o.def_elem.defname for o in statement.options} <= _EXPLAIN:
+                raise Refused("42501", "this option of EXPLAIN is not allowed")
             if statement.query.WhichOneof("node") != "select_stmt":
                 raise Refused("42501", "only SELECT is allowed here")
+            before = len(self.done.names)
             self.visit(statement.query, frozenset(), 0)
+            if kind == "explain_stmt" and not self.catalog.opaque.isdisjoint(self.done.names[before:]):
+                raise Refused("42501", "a plan would show literals of a definition")
+        elif kind == "execute_stmt":
+            for part in statement.params:
+                self.visit(part, frozenset(), 0)
         elif kind == "copy_stmt":
             whole = statement.query.WhichOneof("node") == "select_stmt" and not statement.HasField("relation")
             if not whole or statement.is_from or statement.is_program or statement.filename:
@@ -128,119 +138,113 @@ class _Statement:
             self._set(statement)
         elif kind == "transaction_stmt" and statement.kind > _LAST_PLAIN_TRANSACTION:
             raise Refused("0A000", "two-phase commit is not supported")
-        elif kind == "variable_show_stmt" and statement.name.lower().startswith("dbmask"):
+        elif kind == "variable_show_stmt" and ("." in statement.name or statement.name.lower() == "all"):
             raise Refused("42501", "this setting is not shown")
+        elif kind == "discard_stmt":
+            self.done.path = list(self.usual)
         elif kind not in _PLAIN:
             raise Refused("42501", f"{kind.removesuffix('_stmt').replace('_', ' ').upper()} is not allowed here")
 
     def _set(self, statement: Any) -> None:
         name = statement.name.lower()
-        if self.check and name == "dbmask.search_path":
+        if statement.kind == _RESET_ALL:
+            self.done.path = list(self.usual)
             return
         if name in ("transaction", "session characteristics", "transaction_isolation", "transaction_read_only"):
-            name = "timezone"
+            return
         if name not in SETTINGS:
             raise Refused("42501", "this setting is not to be set here")
-        encoding = statement.args[0].a_const.sval.sval if name == "client_encoding" and statement.args else "utf8"
-        if encoding.lower().replace("-", "") not in ("utf8", "unicode"):
+        given = [a.a_const.sval.sval for a in statement.args]
+        if name == "client_encoding" and given and given[0].lower().replace("-", "") not in ("utf8", "unicode"):
             raise Refused("0A000", "only the client encoding UTF8 is supported")
-        if name == "search_path":
-            if self.check:
-                raise Refused("42501", "the search path is the proxy's")
-            self.done.path = [a.a_const.sval.sval for a in statement.args] or ["$user", "public"]
-            statement.name = "dbmask.search_path"
-            del statement.args[1:]
+        if name == "standard_conforming_strings" and given and given[0].lower() not in ("on", "true", "yes"):
+            raise Refused("0A000", "literals are read as the standard says")
+        if name == "search_path" and not self.check:
+            self.done.path, self.done.local = given or list(self.usual), statement.is_local
+            statement.kind = _SET_VALUE
+            del statement.args[:]
+            for schema in self.done.path:
+                statement.args.add().a_const.sval.sval = self.user if schema == "$user" and self.user else schema
 
     def visit(self, message: Any, scope: frozenset[str], depth: int) -> None:
         name = message.DESCRIPTOR.name
         if depth > _MAX_DEPTH:
             raise Refused("54001", "the statement is too deep")
         if name == "Node":
-            if message.WhichOneof("node") == "range_var":
-                self._relation(message, scope)
-                return
-            if message.WhichOneof("node") == "func_call" and self._hidden(message):
-                return
-        elif name == "SelectStmt":
+            self._node(message, message.WhichOneof("node"), scope, depth)
+            return
+        if name == "SelectStmt":
             scope = self._with(message, scope, depth)
         elif name in ("RangeVar", "IntoClause", "LockingClause") or name.endswith("Stmt"):
             raise Refused("42501", f"{name.removesuffix('Stmt')} is not allowed here")
         elif name == "FuncCall":
-            self._function(message)
+            self.names.function(message, self.check)
+        elif name in ("A_Expr", "SortBy", "SubLink"):
+            self.names.operator(message)
         elif name == "ColumnRef":
-            self._column(message)
+            self.names.column(message)
+        elif name == "A_Indirection":
+            self.names.attributes(message.indirection)
         for field_, value in message.ListFields():
             if field_.message_type is None or (name == "SelectStmt" and field_.name == "with_clause"):
                 continue
             for part in [value] if hasattr(value, "ListFields") else value:
                 self.visit(part, scope, depth + 1)
 
+    def _node(self, node: Any, kind: str | None, scope: frozenset[str], depth: int) -> None:
+        if kind is None:
+            return
+        if kind == "range_var":
+            self._relation(node, scope)
+            return
+        if kind == "range_table_sample":
+            self._sample(node, scope, depth)
+            return
+        if kind == "range_table_func":
+            # Written out, a cast would stand there without its parentheses.
+            node.range_table_func.docexpr.CopyFrom(expression("(SELECT $1)", node.range_table_func.docexpr))
+        if kind == "res_target" and not self.check:
+            self.names.title(node.res_target)
+        self.visit(getattr(node, kind), scope, depth + 1)
+        if kind == "func_call" and not self.check:
+            self.names.replace(node)
+
     def _with(self, statement: Any, scope: frozenset[str], depth: int) -> frozenset[str]:
         clause = statement.with_clause
         ctes = [c.common_table_expr for c in clause.ctes]
         every = scope | {c.ctename for c in ctes}
         seen = scope
+        self.ctes |= every
         for cte in ctes:
-            self.visit(cte.ctequery, every if clause.recursive else seen, depth + 1)
+            inner = every if clause.recursive else seen
+            for part in (cte.ctequery, cte.search_clause, cte.cycle_clause):
+                self.visit(part, inner, depth + 1)
             seen = seen | {cte.ctename}
         return every
 
     def _relation(self, node: Any, scope: frozenset[str]) -> None:
         var = node.range_var
-        if var.catalogname or (not var.schemaname and var.relname in scope):
-            if var.catalogname:
-                raise Refused("0A000", "names of three parts are not supported")
+        if var.catalogname:
+            raise Refused("0A000", "names of three parts are not supported")
+        if not var.schemaname and var.relname in scope:
             return
-        key = self._resolve(var)
-        alias = var.alias.aliasname or var.relname
         if self.check:
-            if key not in self.catalog.views and key not in self.catalog.hiding:
-                raise Refused("42501", "the statement reads what is not on the list")
+            self.names.require_listed((var.schemaname, var.relname))
             return
+        key = self.names.relation(var.schemaname, var.relname, self.path)
         self.done.tables.append(".".join(key))
-        found = self.catalog.relations.get(key)
-        if found is not None:
-            var.schemaname, var.relname = found.view_schema, found.view_name if var.inh else found.only
-            var.inh, var.alias.aliasname = True, alias
-            return
-        columns = f"tableoid, {self.catalog.hiding[key]}" if key[0] == "pg_catalog" else self.catalog.hiding[key]
-        if key[0] == "pg_catalog" and key[1] in ("pg_roles", "pg_settings", "pg_tables", "pg_views", "pg_indexes"):
-            columns = self.catalog.hiding[key]
-        if key[1] in ("pg_matviews", "pg_timezone_names", "pg_timezone_abbrevs"):
-            columns = self.catalog.hiding[key]
-        names = [a.string.sval for a in var.alias.colnames]
-        made = _parsed(f"SELECT 1 FROM (SELECT {columns} FROM {key[0]}.{key[1]}) AS x").stmts[0].stmt.select_stmt  # noqa: S608
-        node.CopyFrom(made.from_clause[0])
-        node.range_subselect.alias.aliasname = alias
-        for column in names:
-            node.range_subselect.alias.colnames.add().string.sval = column
+        self.done.names.append(key)
+        self.names.stand_in(node, key, self.system)
 
-    def _resolve(self, var: Any) -> tuple[str, str]:
-        schemas = [var.schemaname] if var.schemaname else ["pg_catalog", *self.path]
-        for schema in schemas:
-            key = (schema, var.relname)
-            if (
-                key in self.catalog.relations
-                or key in self.catalog.hiding
-                or (self.check and key in self.catalog.views)
-            ):
-                return key
-        raise Refused("42501", "a relation of this statement does not exist or is not to be read here")
-
-    def _hidden(self, node: Any) -> bool:
-        names = [n.string.sval for n in node.func_call.funcname]
-        if self.check or names[-1] not in HIDING or names[:-1] not in ([], ["pg_catalog"]):
-            return False
-        node.CopyFrom(_parsed("SELECT NULL::text").stmts[0].stmt.select_stmt.target_list[0].res_target.val)
-        return True
-
-    def _function(self, call: Any) -> None:
-        names = [n.string.sval for n in call.funcname]
-        attribute = len(names) == 1 and len(call.args) == 1 and names[0] in self.columns
-        if names[-1] in self.catalog.functions or attribute:
-            return
-        raise Refused("42501", f"function {names[-1]} is not on the list of functions")
-
-    def _column(self, column: Any) -> None:
-        if len(column.fields) == 3 and column.fields[0].string.sval in self.catalog.schemas:
-            del column.fields[0]
+    def _sample(self, node: Any, scope: frozenset[str], depth: int) -> None:
+        for part in (*node.range_table_sample.args, node.range_table_sample.repeatable):
+            self.visit(part, scope, depth + 1)
+        if self.check:
+            raise Refused("42501", "a sample is left")
+        var = node.range_table_sample.relation.range_var
+        if var.relname in scope and not var.schemaname:
+            raise Refused("42809", "samples are taken of tables")
+        inner = type(node)()
+        inner.CopyFrom(node.range_table_sample.relation)
+        self._relation(inner, scope)
+        self.names.sample(node, inner)

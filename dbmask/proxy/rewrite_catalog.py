@@ -1,215 +1,263 @@
-"""What the rewriter knows of a source: masked relations, catalogs with their harmless columns, functions on the list."""
+"""What the rewriter knows of a source: masked relations, catalogs with what may be shown of them, functions on the list."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbmask.proxy.catalog import MaskedRelation, masked_relations
+from dbmask.proxy.rewrite_lists import (
+    CATALOGS,
+    EXTENSIONS,
+    INFORMATION,
+    NODE_TREES,
+    TEXTS_WITH_LITERALS,
+    WITHHELD,
+    allowed_function,
+)
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["HIDING", "Catalog", "load_catalog"]
+__all__ = ["SYSTEM_COLUMNS", "Catalog", "Name", "load_catalog", "without_literals"]
 
-_RELATIONS = [
-    "pg_class",
-    "pg_namespace",
-    "pg_attribute",
-    "pg_type",
-    "pg_index",
-    "pg_constraint",
-    "pg_attrdef",
-    "pg_description",
-    "pg_proc",
-    "pg_am",
-    "pg_opclass",
-    "pg_operator",
-    "pg_collation",
-    "pg_enum",
-    "pg_range",
-    "pg_inherits",
-    "pg_database",
-    "pg_roles",
-    "pg_settings",
-    "pg_tables",
-    "pg_views",
-    "pg_indexes",
-    "pg_language",
-    "pg_extension",
-    "pg_trigger",
-    "pg_policy",
-    "pg_rewrite",
-    "pg_sequence",
-    "pg_depend",
-    "pg_tablespace",
-    "pg_timezone_names",
-    "pg_timezone_abbrevs",
-    "pg_partitioned_table",
-    "pg_publication",
-    "pg_publication_rel",
-    "pg_publication_namespace",
-    "pg_statistic_ext",
-    "pg_foreign_table",
-    "pg_event_trigger",
-    "pg_cast",
-    "pg_aggregate",
-    "pg_matviews",
-    "pg_conversion",
-    "pg_ts_config",
-    "pg_ts_dict",
-]
-_SCHEMA_VIEWS = [
-    "columns",
-    "tables",
-    "views",
-    "schemata",
-    "table_constraints",
-    "key_column_usage",
-    "constraint_column_usage",
-    "referential_constraints",
-    "routines",
-    "parameters",
-    "sequences",
-    "domains",
-    "character_sets",
-    "collations",
-    "information_schema_catalog_name",
-]
-_LITERALS = frozenset(
-    [
-        "prosrc",
-        "probin",
-        "proargdefaults",
-        "prosqlbody",
-        "description",
-        "definition",
-        "indexdef",
-        "column_default",
-        "generation_expression",
-        "check_clause",
-        "view_definition",
-        "routine_definition",
-        "parameter_default",
-        "domain_default",
-        "typdefault",
-        "typdefaultbin",
-        "attmissingval",
-        "seqmin",
-        "tgargs",
-        "tgqual",
-        "stxexprs",
-        "extconfig",
-        "extcondition",
-        "ftoptions",
-        "evtname",
-        "boot_val",
-        "reset_val",
-        "sourcefile",
-        "external_name",
-    ]
+SYSTEM_COLUMNS = "/*system columns*/"
+"""Where a catalog's SELECT takes tableoid or xmin, for statements that name them."""
+Name = tuple[str, str]
+"""Schema and name."""
+
+# The text of SQL, word by word, so that a quote within a quoted name opens no literal.
+_WORDS = r"""(?:"(?:[^"]|"")*"|'(?:[^']|'')*'|[[:alpha:]_][[:alnum:]_$]*|[0-9][0-9.]*|.)""".replace("'", "''")
+_WITHOUT = (
+    "(SELECT CASE WHEN dbmask_x IS NOT NULL THEN coalesce((SELECT pg_catalog.string_agg("
+    "CASE WHEN w OPERATOR(pg_catalog.~) '^''' THEN '''...'''"
+    " WHEN w OPERATOR(pg_catalog.~) '^[0-9]' THEN '0' ELSE w END, '' ORDER BY n) FROM (SELECT m[1] AS w, n FROM"
+    " pg_catalog.regexp_matches(dbmask_x, '({})', 'g') WITH ORDINALITY AS t (m, n)) AS words), '') END"
+    " FROM (SELECT ({})::text AS dbmask_x) AS of_text)"
 )
-_VOLATILE = frozenset(["random", "clock_timestamp", "timeofday", "gen_random_uuid", "setseed", "random_normal"])
-_PG = frozenset(
-    [
-        "pg_table_is_visible",
-        "pg_type_is_visible",
-        "pg_function_is_visible",
-        "pg_operator_is_visible",
-        "pg_opclass_is_visible",
-        "pg_collation_is_visible",
-        "pg_conversion_is_visible",
-        "pg_ts_config_is_visible",
-        "pg_ts_dict_is_visible",
-        "pg_get_userbyid",
-        "pg_encoding_to_char",
-        "pg_typeof",
-        "pg_size_pretty",
-        "pg_backend_pid",
-        "pg_is_in_recovery",
-        "pg_has_role",
-        "pg_postmaster_start_time",
-        "pg_get_function_identity_arguments",
-        "pg_get_function_result",
-        "pg_relation_is_publishable",
-        "pg_my_temp_schema",
-        "pg_is_other_temp_schema",
-        "pg_char_to_encoding",
-        "pg_client_encoding",
-        "pg_table_size",
-        "pg_relation_size",
-        "pg_total_relation_size",
-        "pg_get_keywords",
-        "pg_index_column_has_property",
-        "pg_tablespace_location",
-        "pg_collation_for",
-    ]
-)
-HIDING = frozenset(
-    [
-        "pg_get_expr",
-        "pg_get_constraintdef",
-        "pg_get_indexdef",
-        "pg_get_viewdef",
-        "pg_get_ruledef",
-        "pg_get_triggerdef",
-        "pg_get_function_arguments",
-        "pg_get_function_arg_default",
-        "pg_get_partkeydef",
-        "pg_get_statisticsobjdef",
-        "pg_get_partition_constraintdef",
-        "pg_get_statisticsobjdef_columns",
-        "obj_description",
-        "col_description",
-        "shobj_description",
-    ]
-)
-"""Functions that show definitions or comments, which may hold literals: NULL stands in their place."""
-_NEVER = re.compile(
-    r"lo_|lo(read|write|import|export|creat|open)|dblink|(query|table|schema|database|cursor)_to_|set_config$|current_query$"
-    r"|ts_(stat|rewrite)$|binary_upgrade|(next|set|curr|last)val$|txid_|currtid|gin_clean|brin_|.*_(recv)$"
-)
+
+
+def without_literals(expression: str) -> str:
+    """SQL for the text of ``expression``, which is SQL itself, with every literal replaced."""
+    return _WITHOUT.format(_WORDS, expression)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Names as the server has them. ``hiding``: relation -> its columns, with NULL in the place of those with literals."""
+    """Names as the server has them.
 
-    relations: dict[tuple[str, str], MaskedRelation]
-    hiding: dict[tuple[str, str], str]
-    functions: frozenset[str]
+    ``shown``: a catalog and the SELECT that stands for it; ``functions``: what
+    may be called, by schema and name; ``foreign``: names that functions of the source's own have as well;
+    ``composite``: those of them that are written like columns; ``present``: every relation there is;
+    ``opaque``: relations whose plans would show literals of definitions; ``path``: the database's search_path;
+    ``operators``: those that the source's own share a name with, and whether the system has it as well; ``columns`` and
+    ``types``: what those of views stand for.
+    """
+
+    relations: dict[Name, MaskedRelation]
+    shown: dict[Name, str]
+    functions: frozenset[Name]
     schemas: frozenset[str]
-    views: frozenset[tuple[str, str]] = field(default=frozenset())
+    views: frozenset[Name] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    composite: frozenset[str] = frozenset()
+    present: frozenset[Name] = frozenset()
+    opaque: frozenset[Name] = frozenset()
+    operators: Mapping[str, bool] = field(default_factory=dict)
+    path: tuple[str, ...] = ("$user", "public")
+    columns: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
+    types: Mapping[int, int] = field(default_factory=dict)
 
 
 def load_catalog(connection: psycopg.Connection[Any]) -> Catalog:
     """Read the catalogs as the masked role; psycopg's errors pass through."""
     relations = {(r.base_schema, r.base_name): r for r in masked_relations(connection).values()}
-    views = {(r.view_schema, name) for r in relations.values() for name in (r.view_name, r.only)}
-    hiding: dict[tuple[str, str], list[str]] = {}
-    for schema, table, column, kind in connection.execute(
-        "SELECT n.nspname, c.relname, quote_ident(a.attname), format_type(a.atttypid, NULL) FROM pg_attribute a"
-        " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE a.attnum > 0 AND NOT a.attisdropped AND (n.nspname = 'pg_catalog' AND c.relname = ANY(%s)"
-        " OR n.nspname = 'information_schema' AND c.relname = ANY(%s)) ORDER BY 1, 2, a.attnum",
-        (_RELATIONS, _SCHEMA_VIEWS),
-    ):
-        safe = kind != "pg_node_tree" and column.strip('"') not in _LITERALS
-        shown = column if safe else f"NULL::{kind if kind != 'pg_node_tree' else 'text'} AS {column}"
-        hiding.setdefault((schema, table), []).append(shown)
-    rows = connection.execute(
-        "SELECT proname, bool_and(provolatile <> 'v') FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace LEFT JOIN"
-        " (pg_depend d JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass)"
-        " ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'"
-        " WHERE nspname = 'pg_catalog' OR extname IN ('hstore', 'citext', 'pg_trgm', 'unaccent', 'ltree') GROUP BY 1"
+    own = {
+        oid: name
+        for oid, name in connection.execute(
+            "SELECT oid::int8, nspname::text FROM pg_catalog.pg_namespace n WHERE nspname = 'dbmask'"
+            " OR nspname IN (SELECT view_schema FROM dbmask.relations)"
+            " OR nspowner = (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'dbmask')"
+            " AND obj_description(oid, 'pg_namespace') LIKE 'dbmask masked views for %'"
+        )
+    }
+    functions = _functions(connection)
+    present = frozenset(
+        connection.execute(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')"
+        )
     )
-    functions = frozenset(n for n, calm in rows if _allowed(n, calm))
-    schemas = frozenset(n for (n,) in connection.execute("SELECT nspname FROM pg_namespace"))
-    return Catalog(relations, {k: ", ".join(v) for k, v in hiding.items()}, functions, schemas, frozenset(views))
+    foreign = list(connection.execute(_FOREIGN.encode(), (list(EXTENSIONS),)))
+    return Catalog(
+        relations,
+        dict(_shown(connection, own)),
+        functions,
+        frozenset(n for (n,) in connection.execute("SELECT nspname::text FROM pg_catalog.pg_namespace")),
+        frozenset((r.view_schema, name) for r in relations.values() for name in (r.view_name, r.only)),
+        frozenset(n for n, _ in foreign),
+        frozenset(n for n, composite in foreign if composite),
+        present,
+        frozenset(connection.execute(_OPAQUE.encode())),
+        dict(connection.execute(_OPERATORS.encode(), (list(EXTENSIONS),)).fetchall()),
+        _path(connection),
+        _columns(connection),
+        dict(connection.execute(_TYPES.encode()).fetchall()),
+    )
 
 
-def _allowed(name: str, calm: bool) -> bool:
-    if name.startswith("pg_"):
-        return name in _PG
-    return (calm or name in _VOLATILE) and name not in HIDING and not _NEVER.match(name)
+# Functions of the source's own, and whether they take a row alone.
+_FOREIGN = """
+SELECT p.proname::text, bool_or(p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND t.typtype IN ('c', 'p'))
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+WHERE n.nspname <> 'pg_catalog' AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
+  WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    AND d.classid = 'pg_catalog.pg_proc'::regclass AND e.extname = ANY (%s))
+GROUP BY 1
+"""
+_CALLABLE = """
+SELECT n.nspname::text, p.proname::text, bool_and(p.provolatile <> 'v')
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE NOT 'pg_catalog.internal'::regtype = ANY (p.proargtypes::oid[])
+  AND p.prorettype <> ALL ('{internal,trigger,event_trigger,index_am_handler,tsm_handler,table_am_handler}'::regtype[])
+  AND (n.nspname = 'pg_catalog' OR EXISTS (
+    SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
+    WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+      AND d.classid = 'pg_catalog.pg_proc'::regclass AND e.extname = ANY (%s)))
+GROUP BY 1, 2
+"""
+_OPERATORS = """
+SELECT o.oprname::text, EXISTS (SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oprnamespace = 'pg_catalog'::regnamespace)
+FROM pg_catalog.pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
+  WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = o.oid AND d.deptype = 'e'
+    AND d.classid = 'pg_catalog.pg_operator'::regclass AND e.extname = ANY (%s))
+"""
+# Views of the source whose definitions have literals, those that read them, and what a condition filters.
+_OPAQUE = r"""
+WITH RECURSIVE said AS (
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN dbmask.relations r ON r.base = c.oid
+  JOIN pg_catalog.pg_class v ON v.oid = r.view
+  WHERE c.relkind IN ('v', 'm') AND pg_catalog.pg_get_viewdef(c.oid) ~ '''|\m[0-9]'
+     OR 'security_barrier=true' = ANY (v.reloptions)
+     OR EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '''')
+  UNION
+  SELECT w.ev_class FROM said s JOIN pg_catalog.pg_depend d ON d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+  JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
+)
+SELECT r.base_schema::text, r.base_name::text FROM said JOIN dbmask.relations r ON r.base = said.oid
+"""
+_TYPES = """
+SELECT x.a::int8, x.b::int8 FROM dbmask.relations r
+JOIN pg_catalog.pg_class v ON v.oid = r.view JOIN pg_catalog.pg_type vt ON vt.oid = v.reltype
+JOIN pg_catalog.pg_class c ON c.oid = r.base JOIN pg_catalog.pg_type ct ON ct.oid = c.reltype
+CROSS JOIN LATERAL (VALUES (vt.oid, ct.oid), (vt.typarray, ct.typarray)) AS x (a, b)
+WHERE (SELECT array_agg((a.attname, a.atttypid, a.atttypmod)::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped)
+    = (SELECT array_agg((a.attname, a.atttypid, a.atttypmod)::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+"""
+
+
+def _functions(connection: psycopg.Connection[Any]) -> frozenset[Name]:
+    rows = connection.execute(_CALLABLE.encode(), (list(EXTENSIONS),))
+    found = {(schema, name) for schema, name, calm in rows if allowed_function(name, calm)}
+    return frozenset(found | {("information_schema", "_pg_expandarray")})
+
+
+def _path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """What clients of this database have as search_path where nothing else is set."""
+    rows = connection.execute(
+        "SELECT substr(c, 13) FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase,"
+        " unnest(s.setconfig) c WHERE d.datname = current_database() AND s.setrole = 0 AND starts_with(c, 'search_path=')"
+    ).fetchall()
+    return tuple(p.strip().strip('"') for p in rows[0][0].split(",")) if rows else ("$user", "public")
+
+
+def _columns(connection: psycopg.Connection[Any]) -> Mapping[int, Mapping[int, tuple[int, int]]]:
+    """Each view's columns: what base relation and column they stand for."""
+    found: dict[int, dict[int, tuple[int, int]]] = {}
+    for view, number, base, of in connection.execute(
+        "SELECT v.attrelid::int8, v.attnum, b.attrelid::int8, b.attnum FROM dbmask.relations r JOIN pg_catalog.pg_attribute v"
+        " ON v.attrelid = r.view AND v.attnum > 0 JOIN pg_catalog.pg_attribute b ON b.attrelid = r.base"
+        " AND b.attname = v.attname AND b.attnum > 0"
+    ):
+        found.setdefault(view, {})[number] = (base, of)
+    return found
+
+
+def _shown(connection: psycopg.Connection[Any], own: Mapping[int, str]) -> Iterator[tuple[Name, str]]:
+    """The SELECTs that stand for catalogs: what dbmask made is left out, and no column holds a literal."""
+    columns: dict[Name, list[tuple[str, str]]] = {}
+    tables: set[Name] = set()
+    for schema, table, column, kind, is_table in connection.execute(
+        "SELECT n.nspname::text, c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, NULL), c.relkind = 'r'"
+        " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE a.attnum > 0 AND NOT a.attisdropped AND (n.nspname = 'pg_catalog' AND c.relname = ANY (%s)"
+        " OR n.nspname = 'information_schema' AND c.relname = ANY (%s)) ORDER BY 1, 2, a.attnum",
+        (list(CATALOGS), list(INFORMATION)),
+    ):
+        columns.setdefault((schema, table), []).append((column, kind))
+        if is_table:
+            tables.add((schema, table))
+    names = ", ".join("'" + n.replace("'", "''") + "'" for n in own.values()) or "''"
+    numbers = ", ".join(map(str, own)) or "0"
+    for (schema, table), listed in columns.items():
+        every = ", ".join(_column(table, c, kind, schema) for c, kind in listed)
+        there = {c for c, _ in listed}
+        kept = [
+            f"x.{_quoted(c)} NOT IN ({numbers})"
+            for c in ("relnamespace", "typnamespace", "pronamespace", "connamespace")
+            if c in there
+        ]
+        kept += [
+            f"x.{_quoted(c)}::text NOT IN ({names})"
+            for c in (
+                "schemaname",
+                "nspname",
+                "schema_name",
+                "specific_schema",
+                "sequence_schema",
+                "event_object_schema",
+            )
+            if c in there
+        ]
+        join = ""
+        if schema == "information_schema" and "table_schema" in there:
+            join = " LEFT JOIN dbmask.relations r ON r.view_schema = x.table_schema AND r.view_name = x.table_name"
+            kept.append(f"(r.base IS NOT NULL OR x.table_schema NOT IN ({names}))")
+            if table == "views":
+                kept.append("NOT EXISTS (SELECT FROM pg_catalog.pg_class b WHERE b.oid = r.base AND b.relkind <> 'v')")
+        mark = SYSTEM_COLUMNS if (schema, table) in tables else ""
+        where = f" WHERE {' AND '.join(kept)}" if kept else ""
+        yield (schema, table), f"SELECT {mark}{every} FROM {schema}.{table} AS x{join}{where}"  # noqa: S608 - the catalog's names
+
+
+def _column(table: str, column: str, kind: str, schema: str) -> str:
+    name = _quoted(column)
+    if (table, column) in NODE_TREES:
+        owner = NODE_TREES[table, column]
+        relation = owner if owner == "0" else f"x.{owner}"
+        return f"{without_literals(f'pg_catalog.pg_get_expr(x.{name}, {relation}, true)')} AS {name}"
+    if column in WITHHELD or kind == "pg_node_tree":
+        return f"NULL::{'text' if kind == 'pg_node_tree' else kind} AS {name}"
+    if column in TEXTS_WITH_LITERALS:
+        return f"{without_literals(f'x.{name}')}::{kind} AS {name}"
+    if schema == "information_schema":
+        if column == "table_schema":
+            return f"coalesce(r.base_schema, x.table_schema)::{kind} AS {name}"
+        if column == "table_name":
+            return f"coalesce(r.base_name, x.table_name)::{kind} AS {name}"
+        if (table, column) == ("tables", "table_type"):
+            is_table = "SELECT FROM pg_catalog.pg_class b WHERE b.oid = r.base AND b.relkind IN ('r', 'p')"
+            return f"CASE WHEN EXISTS ({is_table}) THEN 'BASE TABLE' ELSE x.table_type END::{kind} AS {name}"
+    return f"x.{name}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

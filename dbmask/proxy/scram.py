@@ -11,10 +11,12 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
-__all__ = ["Client", "ScramError", "Server", "verifier"]
+__all__ = ["ITERATIONS", "Client", "ScramError", "Server", "verifier"]
 
 ITERATIONS = 4096
+"""Rounds of hashing in verifiers made here: what PostgreSQL takes by default."""
 
 
 class ScramError(Exception):
@@ -23,6 +25,12 @@ class ScramError(Exception):
 
 def _hmac(key: bytes, text: bytes) -> bytes:
     return hmac.digest(key, text, "sha256")
+
+
+@lru_cache(maxsize=4)
+def _salted(password: str, salt: bytes, rounds: int) -> bytes:
+    """Milliseconds of hashing, the same for every login of one role: kept, so that clients do not wait for it again."""
+    return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
@@ -50,7 +58,7 @@ def _fields(message: str) -> dict[str, str]:
 
 @dataclass
 class Server:
-    """One exchange; ``secret`` is the user's verifier, or a random one where there is no such user."""
+    """One exchange; ``secret`` is the user's verifier, or a stand-in where there is no such user."""
 
     secret: str
     _bare: str = ""
@@ -116,7 +124,7 @@ class Client:
             raise ScramError from None
         if not nonce.startswith(self._bare[5:]) or not 1 <= rounds <= 1_000_000:
             raise ScramError
-        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), salt, rounds)
+        salted = _salted(self.password, salt, rounds)
         key = _hmac(salted, b"Client Key")
         without = f"c=biws,r={nonce}"
         signed = f"{self._bare},{text},{without}".encode()

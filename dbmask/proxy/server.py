@@ -1,280 +1,226 @@
-"""The proxy: one backend for each client; statements are rewritten, rows are relayed as they are.
+"""The proxy: logs clients in, gives each a backend from the pool, and ends what takes too long.
 
-A refused statement is sent on as a syntax error with a random mark, so that the backend itself keeps transactions and
-pipelines as PostgreSQL does; its answer is then replaced by the refusal.
+Clients who come and go are served by :class:`Proxy`; what passes between one of them and the source is a
+:class:`dbmask.proxy.session.Session`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
-import shlex
 import ssl
-import struct
-import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from dbmask.errors import ConnectorError
-from dbmask.proxy.backend import Address, Backend, cancel, connect
-from dbmask.proxy.rewrite import SETTINGS, Refused, Rewriter
-from dbmask.proxy.scram import ScramError, Server, verifier
-from dbmask.proxy.wire import BEFORE_LOGIN, ProtocolError, cleaned, error, frame, read_frame, text
+from dbmask.proxy.audit import Log, Trail
+from dbmask.proxy.backend import Address, Backend, cancel
+from dbmask.proxy.link import Link, Lost
+from dbmask.proxy.login import Fatal, Login, authenticate, read_settings, start
+from dbmask.proxy.metrics import Counters, Numbers
+from dbmask.proxy.pool import Pool
+from dbmask.proxy.session import Limits, Rewrites, Service, Session
+from dbmask.proxy.wire import ProtocolError, error, frame, text
 
 __all__ = ["Proxy"]
 
-_FROM_BACKEND = 1 << 30
-_QUIET = 60.0  # seconds a client may leave its socket full
+_SWEEP = 1.0
+"""Seconds between looks at what takes too long."""
+_MORE = 100
+"""Connections above the limit that may say what they want: a cancellation, or to be told that there are too many."""
+_OWN_PARAMETERS = ("is_superuser", "session_authorization")
 
 
-class Fatal(Exception):
-    """Ends the session with an error."""
-
-    def __init__(self, state: str, message: str) -> None:
-        self.state = state
-        super().__init__(message)
-
-
-@dataclass
 class Proxy:
-    """A listener. ``users``: name -> verifier; ``limit``: bytes of a message; times in seconds."""
+    """A listener for one role of one source. ``users``: name -> verifier.
 
-    address: Address
-    users: dict[str, str]
-    rewriter: Rewriter
-    tls: ssl.SSLContext | None = None
-    connections: int = 500
-    limit: int = 16 << 20
-    login: float = 20.0
-    idle: float = 3600.0
-    audit: bool = False
-    sessions: dict[bytes, Session] = field(default_factory=dict)
-    count: int = 0
+    ``worker`` is this process' number among those that share the port, and stands in the keys of cancellations;
+    ``elsewhere`` passes on keys of other workers. ``secret`` makes up salts for names that do not exist. ``total`` says
+    how many clients are connected to all workers.
+    """
 
-    async def serve(self, host: str, port: int) -> asyncio.Server:
-        """Start to listen."""
-        return await asyncio.start_server(self.accept, host, port)
+    def __init__(
+        self,
+        address: Address,
+        users: Mapping[str, str],
+        rewrites: Rewrites,
+        *,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        log: Log | None = None,
+        counters: Counters | None = None,
+        secret: bytes = b"",
+        worker: int = 0,
+        spare: int = 2,
+    ) -> None:
+        self.users, self.tls, self.worker = users, tls, worker
+        self.pool = Pool(address, spare)
+        self.service = Service(rewrites, limits or Limits(), counters or Numbers().of(0), log)
+        self.secret = secret or secrets.token_bytes(32)
+        self.sessions: dict[bytes, Session] = {}
+        self.closed: str | None = None
+        self.elsewhere: Callable[[bytes], object] | None = None
+        self.total: Callable[[], float] = lambda: self.service.counters.get("connections")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.TimerHandle | None = None
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it goes."""
-        self.count += 1
-        session = Session(self, reader, writer)
+    async def serve(self, host: str, port: int, **options: Any) -> asyncio.Server:
+        """Start to listen; options are those of asyncio's create_server."""
+        loop = asyncio.get_running_loop()
+        return self._began(await loop.create_server(self.link, host, port, backlog=1024, **options))
+
+    async def serve_unix(self, path: str) -> asyncio.Server:
+        """Start to listen on a socket of the file system."""
+        return self._began(await asyncio.get_running_loop().create_unix_server(self.link, path))
+
+    def _began(self, server: asyncio.Server) -> asyncio.Server:
+        self._servers.append(server)
+        self.pool.fill()
+        if self._sweeper is None:
+            self._sweep()
+        return server
+
+    def link(self) -> Link:
+        """The protocol object for a client that connects."""
+        return Link(self._connected)
+
+    def _connected(self, link: Link) -> None:
+        self._begin(self._serve(link))
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = self.service.clock()
+        for session in list(self.sessions.values()):
+            session.check(now)
+        self.service.counters.set("backends_waiting", self.pool.waiting)
+        self._sweeper = loop.call_later(_SWEEP, self._sweep)
+
+    async def _serve(self, link: Link) -> None:
+        counters = self.service.counters
+        counters.add("connections")
+        served = False
         try:
-            if self.count > self.connections:
-                raise Fatal("53300", "too many connections")
-            await session.run()
+            async with asyncio.timeout(self.service.limits.login):
+                served = await self._login(link)
         except Fatal as end:
-            writer.write(error(end.state, str(end), "FATAL"))
+            link.write(error(end.state, str(end), "FATAL"))
         except ProtocolError as end:
-            writer.write(error("08P01", str(end), "FATAL"))
+            link.write(error("08P01", str(end), "FATAL"))
         except ConnectorError as end:
-            writer.write(error("08006", str(end), "FATAL"))
+            link.write(error("08006", str(end), "FATAL"))
         except TimeoutError:
-            writer.write(error("57P05", "the connection was idle for too long", "FATAL"))
-        except (OSError, asyncio.IncompleteReadError):
-            writer.transport.abort()
+            link.write(error("57P05", "the login took too long", "FATAL"))
+        except OSError:  # Lost is one
+            link.abort()
         finally:
-            self.count -= 1
-            session.close()
-            with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(5):
-                    await writer.drain()
-            writer.close()
+            if not served:
+                counters.add("connections", -1)
+                link.close()
 
-
-class Session:
-    """One client."""
-
-    def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.proxy, self.reader, self.writer = proxy, reader, writer
-        self.backend: Backend | None = None
-        self.key = secrets.token_bytes(8)
-        self.user, self.path = "", ["$user", "public"]
-        self.mark = "dbmask_" + secrets.token_hex(16)
-        self.refusals: dict[int, Refused] = {}
-        self.refused = 0
-
-    def close(self) -> None:
-        """Let the backend go."""
-        self.proxy.sessions.pop(self.key, None)
-        if self.backend is not None:
-            self.backend.writer.transport.abort()
-
-    async def run(self) -> None:
-        async with asyncio.timeout(self.proxy.login):
-            given = await self._start()
-            if given is None:
-                return
-            settings = self._settings(given)
-            await self._authenticate()
-            self.backend = await connect(self.proxy.address, settings)
-        self.proxy.sessions[self.key] = self
-        shown = self.backend.parameters
-        greeting = [
-            frame(b"S", text(k) + text(v))
-            for k, v in shown.items()
-            if k not in ("is_superuser", "session_authorization")
-        ]
-        self.writer.write(b"".join([*greeting, frame(b"K", self.key), frame(b"Z", b"I")]))
-        answers = asyncio.create_task(self._answers(self.backend))
-        asks = asyncio.create_task(self._asks(self.backend))
-        done, rest = await asyncio.wait((answers, asks), return_when=asyncio.FIRST_COMPLETED)
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for task in done:
-            task.result()
-
-    async def _start(self) -> dict[str, str] | None:
-        for _ in range(3):
-            (length,) = struct.unpack("!i", await self.reader.readexactly(4))
-            if not 8 <= length <= BEFORE_LOGIN:
-                raise ProtocolError("invalid length of the startup packet")
-            body = await self.reader.readexactly(length - 4)
-            (code,) = struct.unpack("!i", body[:4])
-            if code in (80877103, 80877104):
-                await asyncio.sleep(0)
-                if self.reader._buffer:  # type: ignore[attr-defined]
-                    raise ProtocolError("data follows the request for encryption")
-                wanted = code == 80877103 and self.proxy.tls is not None
-                self.writer.write(b"S" if wanted else b"N")
-                if wanted and self.proxy.tls is not None:
-                    await self.writer.start_tls(self.proxy.tls)
-            elif code == 80877102:
-                other = self.proxy.sessions.get(body[4:])
-                if other is not None and other.backend is not None:
-                    await cancel(self.proxy.address, other.backend.key)
-                return None
-            elif code >> 16 == 3:
-                return self._pairs(body[4:])
-            else:
-                raise Fatal("0A000", "only protocol 3 is supported")
-        raise ProtocolError("no startup packet")
-
-    def _pairs(self, body: bytes) -> dict[str, str]:
+    async def _login(self, link: Link) -> bool:
+        """Whether a session has begun."""
+        limits, counters = self.service.limits, self.service.counters
         try:
-            parts = body.decode().split("\0")
-        except UnicodeDecodeError:
-            raise ProtocolError("the startup packet is not UTF-8") from None
-        return dict(zip(parts[:-2:2], parts[1:-2:2], strict=False))
+            if self.total() > limits.connections + _MORE:
+                raise Lost
+            given = await start(link, self.tls)
+            if isinstance(given, bytes):
+                self.cancel(given)
+                return False
+            if self.total() > limits.connections:
+                raise Fatal("53300", "too many connections")
+            if self.closed is not None:
+                raise Fatal("57P03", self.closed)
+            login = read_settings(given, self.pool.address.database, self.service.rewrites.catalog.path)
+            await self._authenticate(link, login)
+            backend = await self.pool.take(login.settings)
+        except (Fatal, ProtocolError, ConnectorError, TimeoutError, Lost):
+            counters.add("connections_refused_total")
+            raise
+        counters.add("logins_total")
+        if link.lost:
+            self.pool.give(backend, clean=True)
+            return False
+        self._enter(link, login, backend)
+        return True
 
-    def _settings(self, given: dict[str, str]) -> dict[str, str]:
-        self.user = given.pop("user", "")
-        if given.pop("replication", "false") not in ("false", "off", "0", "no"):
-            raise Fatal("0A000", "replication is not supported")
-        if given.pop("database", self.user) != self.proxy.address.database:
-            raise Fatal("3D000", "this database is not served here")
+    async def _authenticate(self, link: Link, login: Login) -> None:
+        trail = Trail(self.service.log, login.user, link.peer) if self.service.log else None
         try:
-            words = shlex.split(given.pop("options", "").replace("-c ", "-c"))
-        except ValueError:
-            raise Fatal("42501", "these startup options are not allowed") from None
-        for word in words:
-            name, equals, value = word.removeprefix("-c").removeprefix("--").partition("=")
-            if not equals or not word.startswith("-"):
-                raise Fatal("42501", "these startup options are not allowed")
-            given[name] = value
-        kept = {}
-        for name, value in given.items():
-            if name.lower() == "search_path":
-                self.path = [p.strip().strip('"') for p in value.split(",")]
-            elif name.lower() == "client_encoding":
-                if value.lower().replace("-", "").strip("'\"") not in ("utf8", "unicode", "auto"):
-                    raise Fatal("0A000", "only the client encoding UTF8 is supported")
-            elif name.lower() not in SETTINGS:
-                raise Fatal("42501", "this startup setting is not allowed")
-            else:
-                kept[name] = value
-        return kept
+            await authenticate(link, login.user, self.users, self.secret)
+        except Fatal:
+            self.service.counters.add("logins_failed_total")
+            if trail is not None:
+                trail.login(False)
+            raise
+        if trail is not None:
+            trail.login(True)
 
-    async def _authenticate(self) -> None:
-        known = self.proxy.users.get(self.user)
-        exchange = Server(known or verifier(secrets.token_hex(16)))
-        self.writer.write(frame(b"R", struct.pack("!i", 10) + text("SCRAM-SHA-256") + b"\0"))
-        try:
-            kind, body = await read_frame(self.reader, BEFORE_LOGIN)
-            name, _, first = body.partition(b"\0")
-            if kind != b"p" or name != b"SCRAM-SHA-256":
-                raise ScramError
-            self.writer.write(frame(b"R", struct.pack("!i", 11) + exchange.first(first[4:])))
-            kind, body = await read_frame(self.reader, BEFORE_LOGIN)
-            final = exchange.final(body)
-            if kind != b"p" or known is None:
-                raise ScramError
-        except ScramError:
-            raise Fatal("28P01", "password authentication failed") from None
-        self.writer.write(frame(b"R", struct.pack("!i", 12) + final) + frame(b"R", struct.pack("!i", 0)))
+    def _enter(self, link: Link, login: Login, backend: Backend) -> None:
+        session = Session(self.service, login, link, backend)
+        key = bytes((self.worker & 0x7F,)) + secrets.token_bytes(7)
+        self.sessions[key] = session
 
-    async def _asks(self, backend: Backend) -> None:
-        while True:
-            async with asyncio.timeout(self.proxy.idle):
-                kind, body = await read_frame(self.reader, self.proxy.limit)
-            if kind == b"X":
-                return
-            if kind == b"Q":
-                body = text(self._rewritten(_string(body, 0)[0]))
-            elif kind == b"P":
-                name, at = _string(body, 0)
-                query, at = _string(body, at)
-                body = text(name) + text(self._rewritten(query)) + body[at:]
-            elif kind == b"F":
-                self._refuse(Refused("0A000", "function calls by the protocol are not supported"))
-                kind, body = b"Q", text(f"{self.mark}_{self.refused}")
-            elif kind not in (b"B", b"D", b"E", b"C", b"H", b"S"):
-                raise ProtocolError("this message is not expected")
-            backend.writer.write(frame(kind, body))
-            await backend.writer.drain()
+        def stop() -> None:
+            backend.cancelled = True
+            self.service.counters.add("cancels_total")
+            self._begin(cancel(self.pool.address, backend.key))
 
-    def _refuse(self, refusal: Refused) -> None:
-        self.refused += 1
-        self.refusals[self.refused] = refusal
-        if len(self.refusals) > 1000:
-            self.refusals.pop(min(self.refusals))
+        def over() -> None:
+            del self.sessions[key]
+            self.service.counters.add("connections", -1)
+            if session.open and not backend.link.lost:
+                stop()  # nobody waits for this any more
+            self.pool.give(backend, session.clean)
 
-    def _rewritten(self, query: str) -> str:
-        path = [self.user if p == "$user" else p for p in self.path]
-        try:
-            done = self.proxy.rewriter.rewrite(query, path)
-        except Refused as refusal:
-            self._refuse(refusal)
-            self._log([], refusal.state)
-            return f"{self.mark}_{self.refused}"
-        if done.path is not None:
-            self.path = done.path
-        self._log(done.tables, None)
-        return done.sql
+        session.over, session.cancel = over, stop
+        shown = [frame(b"S", text(k) + text(v)) for k, v in backend.parameters.items() if k not in _OWN_PARAMETERS]
+        link.write(b"".join([*shown, frame(b"K", key), frame(b"Z", b"I")]))
+        session.begin()
 
-    def _log(self, tables: list[str], refused: str | None) -> None:
-        if self.proxy.audit:
-            sys.stderr.write(json.dumps({"user": self.user, "tables": sorted(set(tables)), "refused": refused}) + "\n")
+    def cancel(self, key: bytes) -> None:
+        """Cancel what the session with this key runs, here or in another worker."""
+        session = self.sessions.get(key)
+        if session is not None and session.cancel is not None:
+            session.cancel()
+        elif session is None and self.elsewhere is not None and len(key) == 8 and key[0] != self.worker:
+            self.elsewhere(key)
 
-    async def _answers(self, backend: Backend) -> None:
-        while True:
-            kind, body = await read_frame(backend.reader, _FROM_BACKEND)
-            if kind in b"EN":
-                answer = self._said(kind, body)
-            elif kind in b"AG":
-                continue
-            else:
-                answer = frame(kind, body)
-            self.writer.write(answer)
-            async with asyncio.timeout(_QUIET):
-                await self.writer.drain()
+    async def drain(self, seconds: float) -> None:
+        """Take no more clients, let those that are here end what they began, then end what is left."""
+        self.closed = "the proxy is shutting down"
+        for server in self._servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self.sessions:
+            late = loop.time() >= end
+            for session in list(self.sessions.values()):
+                if late or not session.busy:
+                    session.fatal("57P01", "the proxy is shutting down")
+            await asyncio.sleep(0.05)
+        await self.close()
 
-    def _said(self, kind: bytes, body: bytes) -> bytes:
-        _, found, rest = body.partition(self.mark.encode() + b"_")
-        number = rest.partition(b'"')[0]
-        if found and number.isdigit():
-            refusal = self.refusals.pop(int(number), None) or Refused("42501", "this is not allowed")
-            return error(refusal.state, str(refusal))
-        return cleaned(kind, body)
-
-
-def _string(body: bytes, at: int) -> tuple[str, int]:
-    end = body.find(b"\0", at)
-    try:
-        if end < 0:
-            raise ProtocolError("a string without an end")
-        return body[at:end].decode(), end + 1
-    except UnicodeDecodeError:
-        return "\x01", end + 1  # no grammar reads this: refused in place
+    async def close(self) -> None:
+        """End everything at once."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for server in self._servers:
+            server.close()
+        for session in list(self.sessions.values()):
+            session.client.abort()
+            session.end()
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await asyncio.gather(*tasks, return_exceptions=True)
+        await self.pool.close()
+        await asyncio.sleep(0.01)  # transports close in the loop's next turns

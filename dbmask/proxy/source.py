@@ -11,13 +11,14 @@ from dbmask.proxy.backend import Address
 from dbmask.proxy.catalog import installation
 from dbmask.proxy.gaps import open_gaps, readable_beyond_views
 from dbmask.proxy.rewrite_catalog import Catalog, load_catalog
+from dbmask.proxy.watch import INSTALLED_SQL, STRUCTURE_SQL, State
 
 if TYPE_CHECKING:
     import psycopg
 
     from dbmask.policy import Policy
 
-__all__ = ["look_at_source"]
+__all__ = ["look_at_source", "read_state"]
 
 
 def look_at_source(policy: Policy, url: str, accepted: Collection[str] = ()) -> tuple[Address, Catalog]:
@@ -35,6 +36,19 @@ def look_at_source(policy: Policy, url: str, accepted: Collection[str] = ()) -> 
                 raise CheckFailed("this policy is not what is installed for the role: run `dbmask install`")
             _require_closed(connection, set(accepted))
             return _address(connection), load_catalog(connection)
+    except psycopg.Error:
+        raise ConnectorError("the source cannot be reached, or refused the masked role") from None
+
+
+def read_state(url: str) -> State:
+    """What :class:`dbmask.proxy.watch.Watch` compares with later; taken before the source is looked at. Raises ConnectorError."""
+    import psycopg
+
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+            there = installation(connection)
+            installed = connection.execute(INSTALLED_SQL).fetchone() if there else None
+            return State(tuple(installed or ()), tuple(connection.execute(STRUCTURE_SQL.encode()).fetchone() or ()))
     except psycopg.Error:
         raise ConnectorError("the source cannot be reached, or refused the masked role") from None
 

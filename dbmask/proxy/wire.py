@@ -1,14 +1,18 @@
-"""Frames of PostgreSQL's protocol 3.0: reading them with limits, making them, taking values out of errors."""
+"""Frames of PostgreSQL's protocol 3.0: making them, reading what is in them, taking values out of errors."""
 
 from __future__ import annotations
 
-import asyncio
 import struct
 
-__all__ = ["BEFORE_LOGIN", "ProtocolError", "cleaned", "error", "fields", "frame", "read_frame", "text"]
+__all__ = ["BEFORE_LOGIN", "ProtocolError", "cleaned", "error", "fields", "frame", "string", "text"]
 
 BEFORE_LOGIN = 10_000
 """The longest message of a client that has not logged in, in bytes."""
+
+_length = struct.Struct("!i").pack
+# Classes and states whose messages name objects or states, never values.
+_TOLD = frozenset(("25", "26", "34", "3D", "57", "53", "40", "55", "08"))
+_TOLD_STATES = frozenset(("42703", "42883", "42803", "42804"))
 
 
 class ProtocolError(Exception):
@@ -17,7 +21,7 @@ class ProtocolError(Exception):
 
 def frame(kind: bytes, body: bytes = b"") -> bytes:
     """A message: type, length, body."""
-    return kind + struct.pack("!i", len(body) + 4) + body
+    return kind + _length(len(body) + 4) + body
 
 
 def text(value: str) -> bytes:
@@ -25,13 +29,18 @@ def text(value: str) -> bytes:
     return value.encode() + b"\0"
 
 
-async def read_frame(reader: asyncio.StreamReader, limit: int) -> tuple[bytes, bytes]:
-    """Type and body of the next message; raises ProtocolError, IncompleteReadError."""
-    head = await reader.readexactly(5)
-    (length,) = struct.unpack("!i", head[1:])
-    if not 4 <= length <= limit:
-        raise ProtocolError("invalid message length")
-    return head[:1], await reader.readexactly(length - 4)
+def string(body: bytes, at: int) -> tuple[str, int]:
+    """The string that begins at ``at``, and where the next field begins; raises ProtocolError.
+
+    What is not UTF-8 comes back as a control character, which no grammar reads: it is refused where it is used.
+    """
+    end = body.find(b"\0", at)
+    if end < 0:
+        raise ProtocolError("a string without an end")
+    try:
+        return body[at:end].decode(), end + 1
+    except UnicodeDecodeError:
+        return "\x01", end + 1
 
 
 def error(state: str, message: str, severity: str = "ERROR") -> bytes:
@@ -51,11 +60,6 @@ def cleaned(kind: bytes, body: bytes) -> bytes:
     state = found.get(b"C", b"XX000").decode("ascii", "replace")
     severity = found.get(b"V", b"ERROR").decode("ascii", "replace")
     message = f"the database reported {severity.lower()} {state} (its text may quote data and is left out)"
-    if state[:2] in ("25", "26", "34", "3D", "57", "53", "40", "55", "08") or state in (
-        "42703",
-        "42883",
-        "42803",
-        "42804",
-    ):
+    if state[:2] in _TOLD or state in _TOLD_STATES:
         message = found.get(b"M", b"").decode("utf-8", "replace")
     return kind + error(state, message, severity)[1:]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "downgrade", "upgrade"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this version works with."""
 
 VERSION_TABLE = "dbmask_state_version"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "Chunk", "Run", "RunTable"]
+__all__ = ["Base", "Baseline", "Chunk", "Run", "RunTable"]
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 
@@ -42,7 +42,10 @@ class Run(Base):
 
 
 class RunTable(Base):
-    """What a run did to one table: rows written, chunks, how many of them were there already, seconds of work."""
+    """What a run did to one table: rows read and written, rows removed, chunks and how many of them were there already.
+
+    ``seconds`` are of work; ``mode`` and ``why`` say how a refresh brought the table up to date.
+    """
 
     __tablename__ = "run_tables"
 
@@ -52,6 +55,27 @@ class RunTable(Base):
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     chunks_reused: Mapped[int] = mapped_column(Integer, default=0)
     seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    rows_read: Mapped[int] = mapped_column(BigInteger, default=0)
+    rows_gone: Mapped[int] = mapped_column(BigInteger, default=0)
+    mode: Mapped[str] = mapped_column(String(16), default="")
+    why: Mapped[str] = mapped_column(Text, default="")
+
+
+class Baseline(Base):
+    """What the next refresh of a job compares with: facts of one table (all of the job's where ``name`` is empty), sealed.
+
+    ``token`` is noted in the replica by the transaction that these facts belong to: without that they count for nothing.
+    """
+
+    __tablename__ = "baselines"
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    job: Mapped[str] = mapped_column(String(255))
+    created: Mapped[str] = mapped_column(String(32))
+    facts: Mapped[bytes] = mapped_column(LargeBinary(2**32 - 1))
+
+    __table_args__ = (Index("baselines_by_job", "job", "created"),)
 
 
 class Chunk(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,10 @@ class TableRow:
     chunks: int
     chunks_reused: int
     seconds: float
+    rows_read: int = 0
+    rows_gone: int = 0
+    mode: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,8 @@ class State:
 
         from dbmask.state.models import RunTable as T
 
-        query = select(T.name, T.rows, T.chunks, T.chunks_reused, T.seconds).where(T.run_id == run).order_by(T.name)
+        columns = [c for c in T.__table__.columns if c.name != "run_id"]
+        query = select(*columns).where(T.run_id == run).order_by(T.name)
         with self._transaction() as connection:
             return [TableRow(**row) for row in connection.execute(query).mappings()]
 
@@ -237,6 +242,35 @@ class State:
     def forget_chunks(self, run: int) -> None:
         """Empty the ledger of a run that needs it no more; its history stays."""
         self.set_chunks(run, ())
+
+    def set_baseline(self, token: str, job: str, facts: Mapping[str, bytes]) -> None:
+        """Keep what the next refresh of a job compares with: sealed facts by table name."""
+        from sqlalchemy import insert
+
+        from dbmask.state.models import Baseline
+
+        rows = [{"token": token, "name": n, "job": job, "created": now(), "facts": f} for n, f in facts.items()]
+        with self._transaction() as connection:
+            connection.execute(insert(Baseline), rows)
+
+    def baseline(self, token: str, job: str) -> dict[str, bytes]:
+        """What was kept under this token for a job; nothing where there is none."""
+        from sqlalchemy import select
+
+        from dbmask.state.models import Baseline as B
+
+        query = select(B.name, B.facts).where(B.token == token, B.job == job)
+        with self._transaction() as connection:
+            return {name: facts for name, facts in connection.execute(query)}
+
+    def prune_baselines(self, job: str, keep: Sequence[str]) -> None:
+        """Forget a job's other baselines."""
+        from sqlalchemy import delete
+
+        from dbmask.state.models import Baseline as B
+
+        with self._transaction() as connection:
+            connection.execute(delete(B).where(B.job == job, B.token.notin_(keep)))
 
 
 def _filled(values: dict[str, Any]) -> dict[str, Any]:

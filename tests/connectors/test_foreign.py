@@ -179,7 +179,7 @@ WORDS = "in another database's words"
 BOTH = {
     f'the default of public.person."odd": {WORDS}',
     f'the default of public.person."broken": {WORDS}',
-    f'generated column public.person."fancy": {WORDS}',
+    f'the values of generated column public.person."fancy": {WORDS}',
     "foreign key visit_nowhere of public.visit: public.nowhere is not in the replica",
     "foreign key person_gone of public.person: a column of it is dropped",
     "unique key half of public.person: partial, or over a dropped column",

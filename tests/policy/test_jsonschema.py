@@ -38,7 +38,7 @@ GOOD: list[dict[str, Any]] = [
             "v": {"mode": "empty"},
         },
         "relations": ["t.a -> u.b", {"from": "t.a", "to": "u.b"}],
-        "jobs": {"nightly": {"anything": [1]}},
+        "jobs": {"nightly": {"source": "env:PROD", "target": "env:STAGING"}},
     },
     {"version": 1, "epoch": 3, "classes": None, "relations": None, "tables": {"t": {"columns": None}}},
     {"version": 1, "tables": {"t": {"columns": {"a": {"strategy": "redact"}, "b": {"type": "hash", "keyed": False}}}}},

@@ -17,7 +17,7 @@ from tests.fix_postgres import Postgres
 from tests.fix_servers import alone
 from tests.proxy.own_roles import among_own_roles
 
-__all__ = ["POLICY", "canaries", "corpus", "corpus_database", "corpus_policy"]
+__all__ = ["POLICY", "canaries", "corpus", "corpus_database", "corpus_oids", "corpus_policy"]
 
 POLICY = """
 version: 1
@@ -95,3 +95,11 @@ def corpus_database(postgres: Postgres, name: str) -> Iterator[str]:
             postgres.drop_database(name)
             with postgres.connect("postgres") as server:
                 server.execute("DROP ROLE IF EXISTS dm_user, app_owner")
+
+
+def corpus_oids(postgres: Postgres, database: str) -> dict[str, int]:
+    """The functions that attempts call by the protocol, by their signatures."""
+    signatures = {s[1] for a in corpus()["attacks"] for s in a.get("proto", []) if s[0] == "F"}
+    with postgres.connect(database) as connection:
+        found = connection.execute("SELECT s, s::regprocedure::oid::int FROM unnest(%s::text[]) s", (list(signatures),))
+        return dict(found.fetchall())

@@ -18,6 +18,7 @@ from dbmask.proxy import mariadb as module
 from dbmask.proxy.install_roles import RoleError
 from dbmask.proxy.mariadb import install_mariadb, uninstall_mariadb
 from tests.fix_mariadb import PASSWORD, MariaDB
+from tests.fix_servers import alone
 
 ROLE = f"ana_{os.getpid()}"
 WORD = "a pass'word \\ 1"
@@ -59,13 +60,15 @@ def policy(text: str = POLICY) -> Policy:
 
 @pytest.fixture
 def url(mariadb: MariaDB, mariadb_db: str) -> Iterator[str]:
-    mariadb.mysql(mariadb_db.rpartition("/")[2], SETUP)
-    yield mariadb_db
-    with mariadb.connect() as c, c.cursor() as cursor:
-        for name in ("dbmask", f"dbmask_{ROLE}_{mariadb_db.rpartition('/')[2]}"):
-            cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
-        cursor.execute(f"DROP USER IF EXISTS '{ROLE}'@'%'")
-        cursor.execute("DROP USER IF EXISTS 'dbmask_owner'@'localhost'")
+    """A database with tables; what is installed belongs to the whole server, so that one worker at a time has it."""
+    with alone(mariadb.general_log.parent, "installed"):
+        mariadb.mysql(mariadb_db.rpartition("/")[2], SETUP)
+        yield mariadb_db
+        with mariadb.connect() as c, c.cursor() as cursor:
+            for name in ("dbmask", f"dbmask_{ROLE}_{mariadb_db.rpartition('/')[2]}"):
+                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+            cursor.execute(f"DROP USER IF EXISTS '{ROLE}'@'%'")
+            cursor.execute("DROP USER IF EXISTS 'dbmask_owner'@'localhost'")
 
 
 def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:

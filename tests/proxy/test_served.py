@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -18,72 +16,13 @@ from dbmask.errors import CheckFailed, ConnectorError
 from dbmask.policy import Policy
 from dbmask.proxy.source import look_at_source
 from tests.fix_postgres import Postgres
-
-ROOT = Path(__file__).parents[2]
-KEY = "hex:" + "07" * 32
-WORD = "a password of these tests"
-POLICY = """version: 1
-tables:
-  person: {columns: {id: keep, name: {mask: redact, keep_start: 1}, mail: email}}
-  town: keep
-"""
-
-
-@dataclass
-class Place:
-    policy: Path
-    users: Path
-    source: str
-    role_url: str
+from tests.proxy.serving import POLICY, WORD, Place, ended, placed, start
 
 
 @pytest.fixture
-def place(postgres: Postgres, postgres_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    name, role = postgres_db.rpartition("/")[2], f"served_{os.getpid()}"
-    postgres.psql(
-        name,
-        "CREATE TABLE person (id int PRIMARY KEY, name text, mail varchar(60)); CREATE TABLE town (id int, name text);"
-        "INSERT INTO person SELECT i, 'Secretname' || i, 's' || i || '@secret.example' FROM generate_series(1, 50) i;"
-        "INSERT INTO town VALUES (1, 'Brno')",
-    )
-    monkeypatch.setenv("DBMASK_KEY", KEY)
-    monkeypatch.chdir(tmp_path)
-    Path("p.yaml").write_text(POLICY, "utf-8")
-    Path("word").write_text(WORD, "utf-8")
-    made = Place(tmp_path / "p.yaml", tmp_path / "users", postgres_db, postgres.url(name, role, "".join(WORD.split())))
-    Path("word").write_text("".join(WORD.split()), "utf-8")
-    install = ["install", "p.yaml", "--source", postgres_db, "--role", role, "--password-file", "word", "--harden"]
-    assert run(install) == 0
-    command = [sys.executable, "-m", "dbmask", "user", "add", "ana", "--users", str(made.users)]
-    subprocess.run(command, input=f"{WORD}\n", text=True, check=True, env=_environment())
-    yield made
-    assert run(["uninstall", "p.yaml", "--source", postgres_db, "--role", role]) == 0
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / p) for p in (".", "sql", "connectors"))}
-
-
-def start(place: Place, *more: str) -> tuple[subprocess.Popen[str], str]:
-    """The process, and its first line on standard error."""
-    command = [sys.executable, "-m", "dbmask", "proxy", str(place.policy), "--source", place.role_url]
-    process = subprocess.Popen(
-        [*command, "--users", str(place.users), "--listen", "127.0.0.1:0", *more],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_environment(),
-    )
-    assert process.stderr is not None
-    return process, process.stderr.readline()
-
-
-def ended(process: subprocess.Popen[str]) -> str:
-    """The rest of standard error, once the process has ended."""
-    assert process.stderr is not None
-    with process.stderr:
-        rest = process.stderr.read()
-    process.wait(30)
-    return rest
+def place(postgres: Postgres, postgres_db: str, tmp_path: Path) -> Iterator[Place]:
+    with placed(postgres, postgres_db, tmp_path, f"served_{os.getpid()}") as made:
+        yield made
 
 
 @pytest.mark.slow

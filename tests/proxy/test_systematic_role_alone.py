@@ -11,7 +11,8 @@ from dbmask.masks.build import example_keys
 from dbmask.proxy.install import install, uninstall
 from tests.fix_postgres import Postgres
 from tests.proxy.corpus import corpus_database, corpus_policy
-from tests.proxy.test_corpus_role_alone import keys_in, leaks
+from tests.proxy.outcomes import leaks
+from tests.proxy.test_corpus_role_alone import keys_in
 from tests.proxy.wire import Wire, messages
 
 DATABASE = f"systematic_{os.getpid()}"

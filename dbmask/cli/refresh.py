@@ -1,0 +1,125 @@
+"""``dbmask refresh``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
+
+if TYPE_CHECKING:
+    from dbmask.refresher import RefreshResult
+
+__all__ = ["command"]
+
+
+@click.command("refresh")
+@policy_argument
+@click.option("--job", metavar="NAME", help="Which of the policy's jobs; may be left out where there is one.")
+@click.option("--daemon", is_flag=True, help="Stay, and run every job of the policy by its schedule.")
+@click.option("--print-unit", is_flag=True, help="Print a systemd service and timer, and a cron line, for the job.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes of a full clone."
+)
+@click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
+@click.option("--overwrite", is_flag=True, help="Let the first run replace a target that is not empty.")
+@click.option(
+    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@key_option
+def command(
+    policy: str,
+    job: str | None,
+    daemon: bool,
+    print_unit: bool,
+    jobs: int,
+    max_rate: float | None,
+    overwrite: bool,
+    state: str | None,
+    form: str,
+    quiet: bool,
+    key_file: str | None,
+) -> None:
+    """Bring a job's replica up to date: by a full clone the first time, then by what has changed.
+
+    Exit codes: 0 done; 1 the run failed and the replica is as it was; 2 wrong usage or policy; 3 drift, or changes that
+    others made in the replica and the job forbids.
+    """
+    if print_unit or daemon:
+        _service(policy, job, daemon, state, key_file)
+        return
+    from dbmask.cloner import Options
+    from dbmask.cloner.progress import Quiet, reporter
+    from dbmask.refresher import job_named, refresh
+
+    loaded, keys = load_policy(policy, key_file)
+    done = refresh(
+        loaded,
+        job,
+        keys=keys,
+        state=state,
+        show=Quiet() if quiet else reporter(sys.stderr),
+        options=Options(jobs, max_rate),
+        overwrite=overwrite,
+        say=lambda text: click.echo(text, err=True),
+    )
+    sides = _side_tables(loaded, job_named(loaded, job)[1], keys)
+    if form == "json":
+        tables = {n: {k: v for k, v in asdict(t).items() if k != "name"} for n, t in done.tables.items()}
+        facts = {
+            "job": done.job,
+            "run": done.run,
+            "mode": done.mode,
+            "why": done.why,
+            "tables": tables,
+            "side_tables": sides,
+        }
+        click.echo(json.dumps(facts, indent=2))
+        return
+    _say(done)
+    for table, rows in sides.items():
+        click.echo(f"Side table of {table}: {rows:,} rows masked.")
+
+
+def _say(done: RefreshResult) -> None:
+    for table in done.tables.values():
+        gone = f", {table.rows_gone:,} removed" if table.rows_gone else ""
+        click.echo(
+            f"{table.name}: {table.rows_read:,} rows read, {table.rows:,} written{gone} ({table.mode}: {table.why})"
+        )
+    click.echo(f"Job {done.job}, run {done.run}: {done.rows_read:,} rows read, {done.rows_written:,} written.")
+
+
+def _side_tables(policy: Any, job: Any, keys: Any) -> dict[str, int]:
+    """Bring up to date what the proxy's views show of masks that run in Python."""
+    if job.side_tables is None:
+        return {}
+    from pathlib import Path
+
+    from dbmask.policy.jobs import secret
+    from dbmask.proxy.side_refresh import refresh_side_tables
+
+    source = secret(job.source, "source", str(Path(policy.path).parent))
+    return {str(d.table): d.masked for d in refresh_side_tables(policy, source, job.side_tables, keys=keys)}
+
+
+def _service(policy: str, job: str | None, daemon: bool, state: str | None, key_file: str | None) -> None:
+    more = [*(("--state", state) if state else ()), *(("--key-file", key_file) if key_file else ())]
+    from dbmask.policy import Policy
+
+    loaded = Policy.load(policy)
+    if daemon:
+        from dbmask.refresher.daemon import serve
+
+        serve(loaded, job, more, lambda text: click.echo(text, err=True))
+        return
+    from dbmask.refresher import job_named
+    from dbmask.refresher.unit import unit
+
+    click.echo(unit(loaded, *job_named(loaded, job), more))

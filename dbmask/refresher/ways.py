@@ -1,0 +1,56 @@
+"""How each table is brought up to date: as the job says, or chosen, always with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbmask.cloner.chunks import is_own
+from dbmask.cloner.copying import TableJob
+from dbmask.policy.jobs import Job
+from dbmask.refresher.baseline import Facts, key_of, table_digest
+
+__all__ = ["Way", "way_of"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One table's way. ``key`` is empty where rows cannot be told apart; ``forced`` that unchanged rows are no reason to stop."""
+
+    mode: str
+    why: str
+    key: tuple[str, ...] = ()
+    column: str = ""
+    deletes: bool = True
+    forced: bool = False
+
+
+def way_of(job: Job, table: TableJob, default_schema: str, known: Facts | None, special: str) -> Way:
+    """The way of a table; ``special`` says why all of its rows are to be written anew, whatever the job says."""
+    key = key_of(table)
+    rule = job.rule(table.plan.name, default_schema)
+    column = (rule.column or "") if rule else ""
+
+    def full(why: str, forced: bool = True) -> Way:
+        return Way("full", why, key, column, forced=forced)
+
+    if special:
+        return full(special)
+    if known is None:
+        return full("nothing is known of its last run")
+    if known.digest != table_digest(table):
+        return full("its masks have changed")
+    if not is_own(table):
+        return full("its masked rows follow from more than their own row")
+    if rule is None:
+        if key:
+            return Way("diff", "chosen: it has a primary key", key)
+        return full("chosen: it has no primary key in the replica, so changed rows cannot be replaced", False)
+    if rule.mode == "full":
+        return full("the job says so")
+    if rule.mode != "append" and not key:
+        return full(f"`{rule.mode}` needs a primary key in the replica, and there is none", False)
+    if column and (table.plan.table.column(column) is None):
+        return full(f"the source has no column {column}")
+    if rule.mode in ("append", "watermark") and known.column != column:
+        return full(f"the highest {column} of the last run is not known")
+    return Way(rule.mode, "the job says so", key, column, rule.deletes != "none")
