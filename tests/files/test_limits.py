@@ -30,7 +30,7 @@ _HOLD = (
     _LIMITED
     + """
 lines = open(sys.argv[2]).read().splitlines()
-held = [line.split(",") for line in lines]
+held = [dict(zip(("id", "name", "age", "note"), line.split(","))) for line in lines]
 """
 )
 
