@@ -191,62 +191,10 @@ def test_frames_of_any_kind(place: Shop, frames: list[tuple[str, bytes, int]]) -
 
 
 WORDS = st.sampled_from(
-    [
-        "SELECT",
-        "name",
-        "mail",
-        "FROM",
-        "person",
-        "p",
-        "public",
-        ".",
-        ",",
-        "(",
-        ")",
-        "*",
-        "'",
-        '"',
-        "$$",
-        "$1",
-        ";",
-        "--",
-        "/*",
-        "*/",
-        "WHERE",
-        "=",
-        "::",
-        "text",
-        "[",
-        "]",
-        "WITH",
-        "AS",
-        "UNION",
-        "JOIN",
-        "ON",
-        "LATERAL",
-        "ROW",
-        "(",
-        "ARRAY",
-        "[",
-        "E'\\",
-        "U&'\\",
-        "\x00",
-        "é",
-        "\ud7ff",
-        "COPY",
-        "TO",
-        "STDOUT",
-        "EXPLAIN",
-        "BEGIN",
-        "FETCH",
-        "ALL",
-        "c",
-        "CASE",
-        "WHEN",
-        "THEN",
-        "END",
-        "query_to_xml",
-    ]
+    "SELECT name mail FROM person p public . , ( ) * ' \" $$ $1 ; -- /* */ WHERE = :: text [ ] WITH AS UNION JOIN ON LATERAL "
+    "ROW ( ARRAY [ E'\\ U&'\\ \0 \u00e9 \ud7ff COPY TO STDOUT EXPLAIN BEGIN FETCH ALL c CASE WHEN THEN END query_to_xml".split(
+        " "
+    )
 )
 
 
