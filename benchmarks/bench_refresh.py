@@ -37,7 +37,8 @@ _SCHEMA = """
 CREATE TABLE sale (id bigint PRIMARY KEY, email text NOT NULL, name text, note text, amount numeric(12,2), at timestamptz)
 """
 _ROWS = """
-INSERT INTO sale SELECT i, 'p' || i || '@mail.example', 'Name ' || i, md5(i::text), i % 1000, timestamptz '2024-01-01' + i * interval '1 second'
+INSERT INTO sale SELECT i, 'p' || i || '@mail.example', 'Name ' || i, md5(i::text), i % 1000,
+       timestamptz '2024-01-01' + i * interval '1 second'
 FROM generate_series({}, {}) AS i
 """
 

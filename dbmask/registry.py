@@ -102,10 +102,16 @@ def connectors() -> dict[str, Connector]:
     return found
 
 
+def _spoken(scheme: str) -> Connector | None:
+    """The generic connector, where SQLAlchemy knows a dialect of this name."""
+    generic: Any = connectors().get("generic")
+    return generic if generic is not None and scheme and generic.speaks(scheme) else None
+
+
 def connector_for(url: str) -> Connector:
     """The connector for a URL, by its scheme up to "+". Raises UsageError for an unknown one."""
     scheme = urlsplit(url).scheme
-    found = connectors().get(scheme) or connectors().get(scheme.partition("+")[0])
+    found = connectors().get(scheme) or connectors().get(scheme.partition("+")[0]) or _spoken(scheme)
     if found is None:
         known = ", ".join(f"{s}://" for s in sorted(connectors()))
         what = f"unknown database scheme {scheme}://" if scheme else "a database is named by a URL"

@@ -65,7 +65,9 @@ class Capabilities:
     """What a database can do, read by the planner and by the tests alike.
 
     ``keys_in_session``: pads can reach a session without a trace in its logs, so that keyed masks may run in SQL;
-    ``keyed_why_not`` says why where they cannot. ``transactional_ddl``, ``schemas``, ``drop_column`` describe the target.
+    ``keyed_why_not`` says why where they cannot. Without ``masks_in_sql`` every mask runs in Python. ``gaps`` names, by
+    the words of the conformance tests, what a connector has not. ``transactional_ddl``, ``schemas``, ``drop_column``
+    describe the target.
     """
 
     dialect: str
@@ -75,6 +77,8 @@ class Capabilities:
     embedded: bool = False
     parallel_writers: bool = True
     max_identifier: int = 63
+    masks_in_sql: bool = True
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -559,6 +563,10 @@ class Receiver(Protocol):
 
 class Refreshing(Receiver, Protocol):
     """One transaction over a replica that serves. Rows that are received wait beside their tables until :meth:`exchange`."""
+
+    def reshaped(self, since: Written) -> bool:
+        """Whether the tables' columns are not those that they were."""
+        ...
 
     def touched(self, since: Written) -> Mapping[TableName, str]:
         """Tables that others wrote to, with what gives that away."""

@@ -4,48 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbmask.schema import ForeignKey, Kind, TableName
+from dbmask.schema import Kind, TableName
 from dbmask.spi import Structure
 from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_schema import sequence_of
 from dbmask_connectors._duckdb_session import DuckDBReader, literal
+from dbmask_connectors._foreign import orphans
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-    from sqlglot import exp
 
 __all__ = ["broken_rows", "sequence_statements"]
 
 
 def broken_rows(reading: DuckDBReader, structure: Structure) -> dict[str, int]:
     """Rows without a parent by "table.key", for each key whose parent is in the replica."""
-    present = {t.name: t for t in structure.tables}
-    found = {}
-    for target in structure.tables:
-        for key in target.table.foreign_keys:
-            parent = present.get(key.ref_table)
-            lost = set(key.columns) & set(target.dropped)
-            if parent is not None and not lost and not set(key.ref_columns) & set(parent.dropped):
-                query = _orphans(target.name, key)
-                found[f"{target.name}.{key.name}"] = next(int(b[0][0]) for b in reading.read(query))
-    return found
-
-
-def _orphans(child: TableName, key: ForeignKey) -> exp.Expression:
-    from sqlglot import exp
-
-    def column(side: str, name: str) -> exp.Expression:
-        return exp.column(exp.to_identifier(name, quoted=True), table=side)
-
-    def table(name: TableName, alias: str) -> exp.Expression:
-        return exp.table_(name.name, db=name.schema, quoted=True, alias=alias)
-
-    pairs = list(zip(key.columns, key.ref_columns, strict=True))
-    known = [exp.Not(this=exp.Is(this=column("c", c), expression=exp.Null())) for c, _ in pairs]
-    same = [exp.EQ(this=column("p", r), expression=column("c", c)) for c, r in pairs]
-    parent = exp.select("1").from_(table(key.ref_table, "p")).where(*same)
-    query = exp.select(exp.Count(this=exp.Star())).from_(table(child, "c"))
-    return query.where(*known, exp.Not(this=exp.Exists(this=parent)))
+    return orphans(reading, structure)
 
 
 _LAST = 2**63 - 2

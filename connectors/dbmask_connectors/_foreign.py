@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError
-from dbmask.schema import Column, ForeignKey, Index, TableName
-from dbmask.spi import Structure, TargetTable
+from dbmask.schema import Column, ColumnType, ForeignKey, Index, Kind, TableName
+from dbmask.spi import Reader, Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
 
-__all__ = ["full", "kept", "lost_rest", "missing_end", "require_distinct", "special_index", "translated_expression"]
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = [
+    "SPAN",
+    "full",
+    "holds_spans",
+    "kept",
+    "lost_rest",
+    "missing_end",
+    "orphans",
+    "require_distinct",
+    "special_index",
+    "translated_expression",
+]
 
 
 def kept(target: TargetTable) -> list[Column]:
     """The columns that the replica has."""
     return [*(c for c in target.table.columns if c.name not in target.dropped), *target.added]
+
+
+SPAN = "time of MySQL"
+"""How the generic connector writes the type of a column whose times reach from -838 hours to 838."""
+
+
+def holds_spans(type_: ColumnType, dialect: str) -> bool:
+    """Whether a column's times are spans of time, beyond those of a day."""
+    return type_.kind is Kind.TIME and (dialect == "mysql" or type_.sql == SPAN)
 
 
 def translated_expression(sql: str, read: str, write: str) -> str | None:
@@ -66,3 +90,33 @@ def lost_rest(structure: Structure) -> list[str]:
 def full(name: TableName) -> str:
     """A name with its schema, quoted."""
     return ".".join(quoted(part) for part in (name.schema, name.name) if part)
+
+
+def orphans(reader: Reader, structure: Structure) -> dict[str, int]:
+    """Rows without a parent by "table.key", for each key whose parent is in the replica. Raises ConnectorError."""
+    present = {t.name: t for t in structure.tables}
+    found = {}
+    for target in structure.tables:
+        for key in target.table.foreign_keys:
+            parent = present.get(key.ref_table)
+            if parent is not None and not missing_end(target, key, parent):
+                query = _orphans(target.name, key)
+                found[f"{target.name}.{key.name}"] = next(int(b[0][0]) for b in reader.read(query))
+    return found
+
+
+def _orphans(child: TableName, key: ForeignKey) -> exp.Expression:
+    from sqlglot import exp
+
+    def column(side: str, name: str) -> exp.Expression:
+        return exp.column(exp.to_identifier(name, quoted=True), table=side)
+
+    def table(name: TableName, alias: str) -> exp.Expression:
+        return exp.table_(name.name, db=name.schema, quoted=True, alias=alias)
+
+    pairs = list(zip(key.columns, key.ref_columns, strict=True))
+    known = [exp.Not(this=exp.Is(this=column("c", c), expression=exp.Null())) for c, _ in pairs]
+    same = [exp.EQ(this=column("p", r), expression=column("c", c)) for c, r in pairs]
+    parent = exp.select("1").from_(table(key.ref_table, "p")).where(*same)
+    query = exp.select(exp.Count(this=exp.Star())).from_(table(child, "c"))
+    return query.where(*known, exp.Not(this=exp.Exists(this=parent)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbmask.schema import ColumnType, Kind
 
-__all__ = ["binary_like", "column_type", "declared", "labels"]
+__all__ = ["binary_like", "column_type", "declared", "folds", "labels"]
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _KINDS = {
@@ -52,7 +52,7 @@ def labels(column_type: str) -> tuple[str, ...]:
     return tuple(m.replace("''", "'") for m in _LABEL.findall(column_type))
 
 
-def _folds(data_type: str, collation: str | None) -> bool:
+def folds(data_type: str, collation: str | None) -> bool:
     """Whether the column's own equality is looser than bytes.
 
     All but the _bin collations fold; those that pad ignore trailing spaces, which char(n) does not hold anyway.
@@ -78,7 +78,7 @@ def column_type(
     tinyint(1) is an integer: it holds 2 as well as true. bit(1) holds nothing but 0 and 1.
     """
     words = sql.lower()
-    made = ColumnType(Kind.OTHER, sql, folded=_folds(data_type, collation))
+    made = ColumnType(Kind.OTHER, sql, folded=folds(data_type, collation))
     if length is not None and length >= _UNBOUNDED and "char" not in data_type and "binary" not in data_type:
         length = None
     if data_type in _BITS:

@@ -14,7 +14,15 @@ from dbmask.errors import ConnectorError
 from dbmask.schema import Column, ColumnType, ForeignKey, Index, Kind, Schema, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
-from dbmask_connectors._foreign import full, kept, lost_rest, missing_end, special_index, translated_expression
+from dbmask_connectors._foreign import (
+    full,
+    holds_spans,
+    kept,
+    lost_rest,
+    missing_end,
+    special_index,
+    translated_expression,
+)
 from dbmask_connectors._postgres_dump import Entry
 
 if TYPE_CHECKING:
@@ -54,7 +62,7 @@ def declared(type_: ColumnType, dialect: str) -> str:
         return f"numeric({type_.precision},{type_.scale or 0})" if type_.precision else "numeric"
     if type_.kind is Kind.TEXT:
         return f"varchar({type_.length})" if type_.length and type_.length <= 10_485_760 else "text"
-    if type_.kind is Kind.TIME and dialect == "mysql":
+    if holds_spans(type_, dialect):
         return "interval"  # it holds spans of time, from -838 hours to 838
     if type_.kind is Kind.OTHER and dialect == "mysql":
         word = type_.sql.lower()

@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbmask.errors import ConnectorError
 from dbmask.schema import TableKind, TableName
 from dbmask.spi import Progress, Reader, Receiver, Refreshing, Sink, Source, Structure, TargetTable, Written
 from dbmask_connectors._postgres_apply import LockedReader, require_owner, with_heirs
@@ -126,14 +125,17 @@ class PostgresRefreshing:
 
     # -- what is there --------------------------------------------------------------------------------------------
 
+    def reshaped(self, since: Written) -> bool:
+        """Whether somebody changed columns."""
+        with translated(str(self.address)):
+            return _shape(self.connection) != str(json.loads(since.token)["shape"])
+
     def touched(self, since: Written) -> Mapping[TableName, str]:
         """Tables that hold row versions which dbmask did not write, or another number of rows."""
         facts = json.loads(since.token)
         self._own = facts["own"]
         found: dict[TableName, str] = {}
         with translated(str(self.address)):
-            if _shape(self.connection) != facts["shape"]:
-                raise ConnectorError(f"{self.address}: somebody changed the structure of the replica's tables")
             row = self.connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
             far = not 0 <= int(row[0] if row else 0) - int(facts["horizon"]) < 2**31 - 2**20
             for name, rows in since.rows.items():

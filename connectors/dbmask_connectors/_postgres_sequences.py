@@ -14,7 +14,7 @@ __all__ = ["set_sequences"]
 
 # Columns that a sequence feeds: by a default that names it, by being its owner, by identity. One in a partition is fed through its root.
 _FED = """
-SELECT s.oid::bigint, q.seqincrement, q.seqmin, q.seqmax, tn.nspname, t.relname, a.attname
+SELECT s.oid::bigint, q.seqincrement, q.seqmin, q.seqmax, q.seqstart, tn.nspname, t.relname, a.attname
 FROM pg_class s
 JOIN pg_sequence q ON q.seqrelid = s.oid
 JOIN (
@@ -41,8 +41,10 @@ def set_sequences(connection: psycopg.Connection[Any], schema: Schema) -> None:
 
     furthest: dict[int, int] = {}
     fed = set()
-    for oid, step, low, high, space, table, column in connection.execute(_FED).fetchall():
+    starts: dict[int, int] = {}
+    for oid, step, low, high, start, space, table, column in connection.execute(_FED).fetchall():
         fed.add(oid)
+        starts[oid] = start
         query = sql.SQL("SELECT {}({}) FROM {}").format(
             sql.SQL("max" if step > 0 else "min"), sql.Identifier(column), table_sql(space, table)
         )
@@ -52,6 +54,8 @@ def set_sequences(connection: psycopg.Connection[Any], schema: Schema) -> None:
         value = min(max(int(row[0]), low), high)
         known = furthest.get(oid)
         furthest[oid] = value if known is None else (max if step > 0 else min)(known, value)
+    for oid in fed - set(furthest):  # nothing has taken a value, or all that had is gone
+        connection.execute("SELECT setval(%s::oid::regclass, %s, false)", (oid, starts[oid])).fetchone()
     furthest |= _feeding_nothing(connection, schema, fed)
     for oid, value in furthest.items():
         connection.execute("SELECT setval(%s::oid::regclass, %s)", (oid, value)).fetchone()
@@ -63,6 +67,11 @@ def _feeding_nothing(connection: psycopg.Connection[Any], schema: Schema, fed: s
     for sequence in schema.sequences:
         name = table_sql(sequence.name.schema, sequence.name.name).as_string(connection)
         row = connection.execute("SELECT to_regclass(%s)::oid::bigint", (name,)).fetchone()
-        if row and row[0] is not None and row[0] not in fed and sequence.last_value is not None:
+        if not row or row[0] is None or row[0] in fed:
+            continue
+        if sequence.last_value is not None:
             found[row[0]] = sequence.last_value
+        else:
+            query = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence WHERE seqrelid = %s::oid"
+            connection.execute(query, (row[0],)).fetchone()
     return found

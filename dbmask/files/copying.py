@@ -12,6 +12,7 @@ from typing import Any
 
 from dbmask.engine import masked_batches
 from dbmask.errors import MaskError, UsageError
+from dbmask.files.beside import Beside, joined, python_part, suits
 from dbmask.files.binding import refusal
 from dbmask.files.csv_text import CsvText
 from dbmask.files.duck import PARQUET_WRITTEN, Duck, QueryFailed, literal, quoted, read_csv, rendered
@@ -133,7 +134,26 @@ def by_duckdb(duck: Duck, source: str, plan: FilePlan, keys: KeyRing, to: Destin
         rows = int(duck.run(_copy(duck, sql, to))[0][0])
         _look(duck, plan, to, watch)
         return rows
+    if to.limit is None and to.style.encoding == "utf-8" and suits(duck, plan, made, to.form):
+        rows = _by_columns(duck, source, plan, made, to)
+        _look(duck, plan, to, watch)
+        return rows
     return by_batches(_DuckReader(duck, sql), plan, to, watch, _row_place)
+
+
+def _by_columns(duck: Duck, source: str, plan: FilePlan, made: Reading, to: Destination) -> int:
+    """The columns of Python's masks first, then all; how many rows."""
+    part = python_part(made)
+    beside = Beside(to.path, plan, part, to.form)
+    reader = _DuckReader(duck, rendered(part.query))
+    try:
+        _masked(reader, part, beside.write, _row_place)
+    finally:
+        beside.close()
+    rows = int(duck.run(_copy(duck, joined(duck, source, plan, made, beside), to))[0][0])
+    if rows != beside.rows:
+        raise MaskError("the file changed while it was read")
+    return rows
 
 
 def _view(duck: Duck, source: str, plan: FilePlan, form: Format) -> None:
@@ -245,16 +265,25 @@ def by_batches(reader: Any, plan: FilePlan, to: Destination, watch: Watch, place
     with ExitStack() as stack:
         sink: RowSink = sink_for(to.form, to.path, made.writes, plan.types, to.style)
         stack.callback(sink.close)
-        try:
-            for batch in masked_batches(reader, made, _BATCH):
-                watch.see(batch)
-                sink.write(batch)
-                rows += len(batch[0])
-        except QueryFailed:
-            raise
-        except MaskError as error:
-            raise located(reader, made, place) or error from None
+
+        def write(batch: Batch) -> None:
+            nonlocal rows
+            watch.see(batch)
+            sink.write(batch)
+            rows += len(batch[0])
+
+        _masked(reader, made, write, place)
     return rows
+
+
+def _masked(reader: Any, made: Reading, write: Callable[[Batch], None], place: Callable[[Any, int], str]) -> None:
+    try:
+        for batch in masked_batches(reader, made, _BATCH):
+            write(batch)
+    except QueryFailed:
+        raise
+    except MaskError as error:
+        raise located(reader, made, place) or error from None
 
 
 def located(reader: Any, made: Reading, place: Callable[[Any, int], str]) -> MaskError | None:

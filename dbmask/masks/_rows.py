@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import DbmaskError, MaskError
@@ -99,7 +100,7 @@ class RowBound:
             # The exception's text may quote the value; only its type is passed on.
             raise MaskError(f"{self.label}: a value could not be masked ({type(error).__name__})") from None
 
-    @property
+    @cached_property
     def _reads_text(self) -> bool:
         return self.column.type.kind in (Kind.TEXT, Kind.ENUM)
 

@@ -163,6 +163,8 @@ class TableBinder:
     ) -> tuple[tuple[exp.Expression, ...] | None, str]:
         from dbmask_sql.dialects.base import column as ref
 
+        if not self.capabilities.masks_in_sql and mask.name not in ("keep", "sql"):
+            return None, "this connector runs masks in Python only"
         if bound.promises.keyed and not self.capabilities.keys_in_session:
             return None, self.capabilities.keyed_why_not or "keys cannot reach this session without a trace"
         try:

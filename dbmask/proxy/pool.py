@@ -34,6 +34,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._filling: set[Key] = set()
         self._closed = False
+        self._resetting = 0
         self.reachable = True
 
     @property
@@ -66,9 +67,11 @@ class Pool:
         """Take back a client's connection. ``clean``: the source has answered everything, outside a transaction."""
         backend.link.rest()
         # A cancellation that is still on its way would hit the next client.
-        if not clean or backend.cancelled or self._closed or self.waiting >= self.kept or backend.link.lost:
+        enough = self.waiting + self._resetting >= self.kept
+        if not clean or backend.cancelled or self._closed or enough or backend.link.lost:
             backend.link.abort()
         else:
+            self._resetting += 1
             self._begin(self._reset(backend))
 
     async def close(self) -> None:
@@ -129,6 +132,8 @@ class Pool:
         except asyncio.CancelledError:
             backend.link.abort()
             raise
+        finally:
+            self._resetting -= 1
         if self._closed or backend.link.lost:
             backend.link.abort()
         else:

@@ -78,9 +78,9 @@ def run(options: Options) -> int:
     folder = Path(tempfile.mkdtemp(prefix="dbmask-proxy-"))
     try:
 
-        def work(number: int, ready: Callable[[], None]) -> None:
+        def work(number: int, ready: Callable[[], None], leash: int) -> None:
             numbers.of(number).clear_gauges()
-            _loop(_Worker(options, found, numbers, log, number, folder).main(ready))
+            _loop(_Worker(options, found, numbers, log, number, folder).main(ready, leash))
 
         return supervise(options.workers, work, lambda: _say(f"Listening on {options.host}:{options.port}"))
     finally:
@@ -152,12 +152,14 @@ class _Worker:
             return self.proxy.closed
         return None if self.proxy.service.counters.get("ready") else "the source cannot be reached"
 
-    async def main(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT."""
+    async def main(self, ready: Callable[[], None], leash: int | None = None) -> None:
+        """Serve until SIGTERM or SIGINT, or until ``leash`` ends because the parent has."""
         options, shared = self.options, self.folder is not None
         stop = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        if leash is not None:
+            asyncio.get_running_loop().add_reader(leash, stop.set)
         mail = None
         if self.folder is not None:
             mail = Mail(self.folder, self.number, self.proxy.cancel)
@@ -177,6 +179,8 @@ class _Worker:
         stopping = asyncio.get_running_loop().create_task(stop.wait())
         await asyncio.wait((stopping, watching), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        if leash is not None:
+            asyncio.get_running_loop().remove_reader(leash)
         if watching.done():  # nobody would see that the views have changed: end, with the error
             await self.proxy.close()
             watching.result()

@@ -14,6 +14,8 @@ from dbmask.proxy.scram import verifier
 __all__ = ["add_user", "mock_secret", "read_users", "remove_user"]
 
 
+_GIVEN = Path("/run/secrets")
+"""Where container runtimes lay files for one container alone, readable for whatever user it runs as."""
 _MARK = "#secret="
 """How the first line begins: it has no tab, so no user's line begins like it."""
 
@@ -35,7 +37,7 @@ def read_users(path: str | Path) -> dict[str, str]:
     """User -> verifier. Raises UsageError where the file cannot be read, or others may read it."""
     place = Path(path)
     try:
-        if place.stat().st_mode & 0o077:
+        if place.stat().st_mode & (0o022 if _GIVEN in place.absolute().parents else 0o077):
             raise UsageError(f"{place} can be read or written by others: chmod 600 it")
         lines = place.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -23,6 +23,8 @@ __all__ = ["Mail", "reserve", "supervise"]
 _SOON = 2.0
 """A worker that ends sooner than this, in seconds, has not worked."""
 _TRIES = 5
+_LOOK = 0.05
+"""Seconds between looks at the workers."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -71,55 +73,53 @@ class Mail:
         self._socket.close()
 
 
-def supervise(count: int, work: Callable[[int, Callable[[], None]], None], listening: Callable[[], None]) -> int:
-    """Run ``work(number, ready)`` in ``count`` processes until SIGTERM or SIGINT; the exit status.
+Work = Callable[[int, Callable[[], None], int], None]
 
-    ``listening`` is called once every worker has called its ``ready``. A worker that dies is started again; when workers
-    end at once again and again, all are ended.
+
+def supervise(count: int, work: Work, listening: Callable[[], None]) -> int:
+    """Run ``work(number, ready, leash)`` in ``count`` processes until SIGTERM or SIGINT; the exit status.
+
+    ``listening`` is called once every worker has called its ``ready``. ``leash`` is a descriptor that ends when this
+    process does. A worker that dies is started again; when workers end at once again and again, all are ended.
     """
-    running: dict[int, tuple[int, float]] = {}
-    stopping = False
-    read, write = os.pipe()
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        for pid in list(running):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-
+    stopping: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, stop)
-    for number in range(count):
-        running[_fork(number, work, read, write)] = (number, time.monotonic())
-    ready = failed = 0
-    status = 0
+        signal.signal(name, lambda number, _frame: stopping.append(number))
+    heard, tell = os.pipe()
+    leash, held = os.pipe()
+    os.set_blocking(heard, False)
+    running = {_fork(n, work, tell, (heard, held), leash): (n, time.monotonic()) for n in range(count)}
+    ready = failed = status = 0
+    told = ending = False
     while running:
-        if ready < count and not stopping and failed == 0:
-            os.set_blocking(read, False)
-            with contextlib.suppress(BlockingIOError):
-                ready += len(os.read(read, count))
-            if ready == count:
-                listening()
-        pid, ended = os.waitpid(-1, os.WNOHANG if ready < count else 0)
+        with contextlib.suppress(BlockingIOError):
+            ready += len(os.read(heard, count))
+        if ready >= count and not told:
+            told = True
+            listening()
+        if stopping and not ending:
+            ending = True
+            for child in running:
+                os.kill(child, signal.SIGTERM)
+        pid, ended = os.waitpid(-1, os.WNOHANG)
         if not pid:
-            time.sleep(0.02)
+            time.sleep(_LOOK)  # not blocked in waitpid: a signal that comes just before it would wait as well
             continue
         number, began = running.pop(pid)
         if stopping:
             continue
         failed = failed + 1 if time.monotonic() - began < _SOON else 0
-        if failed >= _TRIES or (ready < count and failed):
-            status = os.waitstatus_to_exitcode(ended) or 1
-            stop()
+        if failed >= _TRIES or (failed and not told):
+            status = max(os.waitstatus_to_exitcode(ended), 1)
+            stopping.append(signal.SIGTERM)
         else:
-            running[_fork(number, work, read, write)] = (number, time.monotonic())
-    os.close(read)
-    os.close(write)
-    return max(status, 1) if status else 0
+            running[_fork(number, work, tell, (heard, held), leash)] = (number, time.monotonic())
+    for end in (heard, tell, leash, held):
+        os.close(end)
+    return status
 
 
-def _fork(number: int, work: Callable[[int, Callable[[], None]], None], read: int, write: int) -> int:
+def _fork(number: int, work: Work, tell: int, of_parent: tuple[int, int], leash: int) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -127,12 +127,13 @@ def _fork(number: int, work: Callable[[int, Callable[[], None]], None], read: in
     try:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, signal.SIG_DFL)
-        os.close(read)
+        for end in of_parent:
+            os.close(end)
 
         def ready() -> None:
-            os.write(write, b".")
+            os.write(tell, b".")
 
-        work(number, ready)
+        work(number, ready, leash)
         status = 0
     except DbmaskError as error:
         sys.stderr.write(f"Error: {error}\n")

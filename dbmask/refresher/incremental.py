@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.progress import Reporter
 from dbmask.cloner.resume import locked
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, ConnectorError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, pads_for
 from dbmask.policy.jobs import Job
@@ -30,7 +30,11 @@ from dbmask.spi import (
 from dbmask.state.seal import Sealer
 from dbmask.state.store import State
 
-__all__ = ["Incremental", "baseline_of", "why_not"]
+__all__ = ["Anew", "Incremental", "baseline_of", "why_not"]
+
+
+class Anew(ConnectorError):
+    """What is there cannot be brought up to date: the replica has to be built anew, for the reason that this says."""
 
 
 @dataclass
@@ -72,7 +76,11 @@ class Incremental:
 
     def _special(self, change: Refreshing) -> dict[TableName, str]:
         """Tables that are written anew whatever changed in the source, and why. Raises CheckFailed where the job forbids it."""
-        touched = change.touched(Written(self.last.written, {n: f.rows for n, f in self.last.tables.items()}))
+        since = Written(self.last.written, {n: f.rows for n, f in self.last.tables.items()})
+        if change.reshaped(since):
+            said = "somebody else changed the structure of the replica's tables"
+            raise CheckFailed(said) if self.job.on_local_change == "fail" else Anew(said)
+        touched = change.touched(since)
         if touched and self.job.on_local_change == "fail":
             said = "\n".join(f"{n}: {why}" for n, why in touched.items())
             raise CheckFailed(f"the replica was changed by others:\n{said}")
@@ -133,7 +141,10 @@ def why_not(
     if not isinstance(source, ComparableSource) or not isinstance(target, RefreshableTarget) or here != there:
         return f"{here} to {there} is refreshed by a clone of its own", None
     token = target.noted()
-    last = load(state, sealer, job, token) if token else None
+    try:
+        last = load(state, sealer, job, token) if token else None
+    except UsageError:
+        return "the masking key has changed, and every row of every table is masked anew", None
     if last is None:
         return (
             "the first run of this job into this replica" if not token else "nothing is known of its last run"

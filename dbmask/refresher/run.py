@@ -34,12 +34,12 @@ from dbmask.refresher.baseline import (
     table_digest,
 )
 from dbmask.refresher.bring import Brought
-from dbmask.refresher.incremental import Incremental, baseline_of, why_not
+from dbmask.refresher.incremental import Anew, Incremental, baseline_of, why_not
 from dbmask.refresher.lock import only_run
 from dbmask.refresher.notify import tell
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure
+from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure, Target
 from dbmask.state.seal import Sealer, sealer_for
 from dbmask.state.store import State, TableRow, default_folder, default_url, now
 
@@ -183,28 +183,28 @@ class _Run:
             fresh = baseline_of(plan, self.keys, digest, source, target.identity(), VERSION)
             if last is not None and last.keys != fresh.keys:
                 self.say("The masking key or the epoch has changed: every row of every table is masked anew.")
-            if why or last is None:
-                stack.close()
-                self.say(f"Job {self.name}: a full clone: {why}.")
-                return self._clone(why)
-            self.state.update(self.number, phase="rows", plan_digest=digest)
-            change = Incremental(
-                self.job,
-                self.name,
-                plan,
-                self.keys,
-                source,
-                target,
-                structure,
-                jobs,
-                last,
-                fresh,
-                self.state,
-                self.sealer,
-                self.show,
-            )
-            with self.show:
-                brought = change.run()
+            if not why and last is not None:
+                try:
+                    return self._incremental(plan, source, target, structure, jobs, last, fresh)
+                except Anew as anew:
+                    why = str(anew)
+        self.say(f"Job {self.name}: a full clone: {why}.")
+        return self._clone(why)
+
+    def _incremental(
+        self,
+        plan: Plan,
+        source: Source,
+        target: Target,
+        structure: Structure,
+        jobs: Mapping[TableName, TableJob],
+        last: Baseline,
+        fresh: Baseline,
+    ) -> RefreshResult:
+        self.state.update(self.number, phase="rows", plan_digest=fresh.structure)
+        ends = (self.job, self.name, plan, self.keys, source, target, structure, jobs)
+        with self.show:
+            brought = Incremental(*ends, last, fresh, self.state, self.sealer, self.show).run()
         return self._done("incremental", "", {n: _row(n, b) for n, b in brought.items()}, fresh.token)
 
     def _require(self, plan: Plan, last: Baseline | None) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbmask.errors import BindError, MaskError, PolicyError
-from dbmask.masks._gauss import CENTRE, Scale, analytic_sigma, classic_sigma, total_of
+from dbmask.masks._gauss import CENTRE, Scale, analytic_sigma, classic_sigma, secure_gauss, total_of
 from dbmask.masks.build import build_mask
 from dbmask.masks.noise import Noise
 from dbmask.schema import ColumnType, Kind
@@ -286,3 +287,9 @@ def test_rounding_is_half_even_after_the_noise(value: Decimal) -> None:
     assert one({"mask": "noise", "sigma": 3, "precision": 2}, type_, value) == fine.quantize(
         Decimal("0.01"), ROUND_HALF_EVEN
     )
+
+
+def test_secure_gauss_is_half_the_sum_of_four() -> None:
+    plain, quick = random.Random(5), random.Random(5)  # noqa: S311 - two equal ones
+    for _ in range(100):
+        assert secure_gauss(3.7, quick) == 3.7 * sum(plain.gauss(0, 1) for _ in range(4)) / 2

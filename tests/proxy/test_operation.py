@@ -193,6 +193,15 @@ def test_the_end_does_not_wait_for_ever(place: Place) -> None:
         busy.close()
 
 
+def test_workers_end_with_their_parent(place: Place) -> None:
+    with proxy(place, "--workers", "2") as (process, port):
+        client = place.client(port)
+        process.kill()
+        process.wait(5)
+        with client, pytest.raises(psycopg.OperationalError):
+            until(lambda: client.execute("SELECT 1") is None)
+
+
 def test_another_policy_closes_the_proxy(place: Place, postgres: Postgres) -> None:
     monitor = free_port()
     with proxy(place, "--metrics-port", str(monitor)) as (_, port):

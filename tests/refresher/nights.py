@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dbmask.cloner import clone
-from dbmask.masks.build import example_keys
+from dbmask.keys import KeyRing
 from dbmask.policy import Policy
 from dbmask.refresher import RefreshResult, refresh
 from tests.fix_postgres import Postgres
 
 __all__ = ["POLICY", "SCHEMA", "Night", "contents"]
+
+KEY = "hex:" + b"dbmask documentation key, public".hex()
 
 SCHEMA = """
 CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL, email text UNIQUE, boss bigint REFERENCES person);
@@ -40,7 +44,7 @@ FROM generate_series(1, 30) AS i;
 
 POLICY = """version: 1
 tables:
-  person: {columns: {id: permute, name: redact, email: hash, "*": keep}}
+  person: {columns: {name: redact, email: hash, "*": keep}}
   item: {columns: {code: hash, label: {mask: redact, keep_start: 2}, "*": keep}}
   loose: {columns: {who: redact, "*": keep}}
   pair: {columns: {a: {mask: hash}, body: first_name, "*": keep}}
@@ -131,10 +135,23 @@ class Night:
         """The policy as it is now."""
         return Policy.from_text(self.policy, "yaml")
 
+    def keys(self) -> KeyRing:
+        """The policy's keys."""
+        return self.loaded().keyring(environ={"DBMASK_KEY": KEY})
+
     def refresh(self, **options: Any) -> RefreshResult:
         """Run the job."""
-        return refresh(
-            self.loaded(), **{"keys": example_keys(), "state": self.state, "say": self.said.append, **options}
+        return refresh(self.loaded(), **{"keys": self.keys(), "state": self.state, "say": self.said.append, **options})
+
+    def start(self) -> subprocess.Popen[str]:
+        """Run the job by the command line, in a process of its own."""
+        path = self.folder / "policy.yaml"
+        path.write_text(self.policy, "utf-8")
+        more = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        more["DBMASK_KEY"] = KEY
+        argv = [sys.executable, "-m", "dbmask", "refresh", str(path), "--state", self.state]
+        return subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **more}
         )
 
     def fresh(self, **options: Any) -> dict[str, Any]:
@@ -144,7 +161,7 @@ class Night:
             self.loaded(),
             self.postgres.url(self.source),
             url,
-            **{"keys": example_keys(), "keep_previous": 0, **options},
+            **{"keys": self.keys(), "keep_previous": 0, **options},
         )
         return contents(self.postgres, f"{self.name}_fresh")
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from dbmask.cli import run
+from dbmask.cloner.book import place_of
+from dbmask.errors import CheckFailed, ConnectorError
+from dbmask.keys import KeyRing, MasterKey
+from dbmask.refresher.lock import only_run
+from dbmask.state import State
 from tests.fix_postgres import Postgres
-from tests.refresher.nights import Night
+from tests.refresher.nights import KEY, Night
 
 
 @pytest.fixture
@@ -50,3 +60,138 @@ def test_the_first_run_clones_and_the_next_writes_what_changed(night: Night) -> 
     assert read["public.loose"] == ("full", 19, 19, 20)
     assert read["public.log"] == ("append", 1, 1, 0)
     assert read["public.account"][0] == "watermark" and read["public.account"][2:] == (1, 1)
+
+
+def test_drift_stops_the_job_before_anything_is_touched(night: Night) -> None:
+    night.policy = night.policy.replace('name: redact, email: hash, "*": keep', "id: keep, name: redact, email: hash")
+    night.refresh()
+    before = night.replica()
+    night.sql("UPDATE person SET name = 'Other'; ALTER TABLE person ADD COLUMN phone text; CREATE TABLE added (a int)")
+    with pytest.raises(CheckFailed, match=r"person\.phone[\s\S]*added") as stopped:
+        night.refresh()
+    assert stopped.value.exit_code == 3 and night.replica() == before
+    night.policy = night.policy.replace("id: keep, name", "phone: redact, id: keep, name").replace(
+        "jobs:", "  added: keep\njobs:"
+    )
+    done = night.refresh()
+    assert (done.mode, done.why) == ("clone", "the structure of source or replica has changed")
+    assert night.replica() == night.fresh()
+    night.sql("ALTER TABLE person DROP COLUMN phone; DROP TABLE added")
+    night.policy = night.policy.replace("phone: redact, ", "").replace("  added: keep\n", "")
+    night.refresh()
+    assert "public.added" not in night.replica() and night.replica() == night.fresh()
+
+
+def test_another_mask_masks_its_own_table_anew_and_another_key_everything(night: Night) -> None:
+    night.refresh()
+    night.policy = night.policy.replace("label: {mask: redact, keep_start: 2}", "label: redact")
+    done = night.refresh()
+    assert done.mode == "incremental" and night.replica() == night.fresh()
+    assert [n for n, t in done.tables.items() if t.why == "its masks have changed"] == ["public.item"]
+    assert [n for n, t in done.tables.items() if t.rows] == ["public.item"]
+    night.policy = night.policy.replace("version: 1", "version: 1\nepoch: spring")
+    done = night.refresh()
+    assert "every row of every table is masked anew" in night.said[-1]
+    assert {t.why for t in done.tables.values()} == {"the masking key or the epoch has changed"}
+    assert done.mode == "incremental" and night.replica() == night.fresh()
+    other = KeyRing(MasterKey(b"another key, as long as one must be"), "spring")
+    done = night.refresh(keys=other)
+    assert done.mode == "clone" and "the masking key has changed" in night.said[-1]
+    assert night.replica() == night.fresh(keys=other)
+
+
+def test_writes_of_others_are_found(night: Night) -> None:
+    for meddling in (
+        "UPDATE person SET name = name WHERE id = (SELECT min(id) FROM person)",
+        "DELETE FROM loose WHERE what = (SELECT max(what) FROM loose)",
+        "ALTER TABLE person ADD COLUMN mine int",
+    ):
+        night.policy = night.policy.replace("keep_previous: 0\n", "keep_previous: 0\n    on_local_change: fail\n")
+        night.refresh()
+        with night.postgres.connect(night.target) as connection:
+            connection.execute(meddling.encode())
+        with pytest.raises(CheckFailed, match=r"somebody else|it holds 19 rows, and held 20"):
+            night.refresh()
+        night.policy = night.policy.replace("    on_local_change: fail\n", "")
+        night.refresh()
+    assert night.replica() == night.fresh()
+
+
+def test_one_run_at_a_time_and_a_dead_one_holds_nothing(night: Night) -> None:
+    night.refresh()
+    place = place_of(os.environ["NIGHT_TARGET"])
+    with only_run(night.folder, "nightly", place), pytest.raises(ConnectorError, match=rf"process {os.getpid()}"):
+        night.refresh()
+    night.sql("UPDATE person SET name = 'Tonight'; TRUNCATE loose; DELETE FROM log; UPDATE item SET amount = 5")
+    last, tonight = night.replica(), night.fresh()
+    for phase, wait in (("compare", 0.0), ("rows", 0.0), ("statistics", 0.01)):
+        killed = night.start()
+        assert killed.stderr is not None
+        for line in killed.stderr:
+            if line.startswith(phase):
+                break
+        time.sleep(wait)
+        killed.kill()
+        killed.communicate()
+        assert night.replica() in (last, tonight)
+    night.refresh()
+    assert night.replica() == tonight
+
+
+def test_the_history_says_what_was_read_and_written_and_a_webhook_hears_of_it(night: Night) -> None:
+    heard: list[dict[str, object]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200 if len(heard) < 3 else 500)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever).start()
+        os.environ["NIGHT_HOOK"] = f"http://127.0.0.1:{server.server_port}/hook"
+        night.policy = night.policy.replace(
+            "keep_previous: 0", 'keep_previous: 0\n    notify: {webhook: "env:NIGHT_HOOK"}'
+        )
+        night.refresh()
+        night.sql("ALTER TABLE person ADD COLUMN phone text; UPDATE item SET amount = 1 WHERE id = 1")
+        night.policy = night.policy.replace(
+            'name: redact, email: hash, "*": keep', "name: redact, email: hash, boss: keep"
+        )
+        with pytest.raises(CheckFailed):
+            night.refresh()
+        night.sql("ALTER TABLE person DROP COLUMN phone")
+        done = night.refresh()
+        server.shutdown()
+    assert [h["status"] for h in heard] == ["done", "failed", "done"]
+    assert heard[0]["mode"] == "clone" and heard[2]["rows_written"] == 1 and "phone" in str(heard[1]["error"])
+    assert done.warnings == ("the webhook was not told (500)",)
+    with State(night.state) as state:
+        runs = [r for r in state.runs() if r.kind == "refresh"]
+        assert [(r.job, r.status) for r in runs] == [("nightly", "done"), ("nightly", "failed"), ("nightly", "done")]
+        rows = {t.name: t for t in state.tables(runs[0].id)}
+        assert (rows["public.item"].rows_read, rows["public.item"].rows, rows["public.item"].mode) == (1, 1, "diff")
+        assert "primary key" in rows["public.item"].why
+
+
+def test_the_command_line(night: Night, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBMASK_KEY", KEY)
+    path = night.folder / "policy.yaml"
+    path.write_text(night.policy, "utf-8")
+    argv = ["refresh", str(path), "--state", night.state, "--quiet"]
+    assert run([*argv, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mode"] == "clone"
+    night.sql("DELETE FROM item WHERE id = 1")
+    assert run(argv) == 0
+    said = capsys.readouterr().out
+    assert "public.item: 0 rows read, 0 written, 1 removed (diff: chosen: it has a primary key)" in said
+    assert run([*argv, "--job", "other"]) == 2
+    assert "no job other: it has nightly" in capsys.readouterr().err
+    night.sql("CREATE TABLE added (a int)")
+    assert run(argv) == 3
+    monkeypatch.delenv("NIGHT_SOURCE")
+    assert run(argv) == 2
+    assert "NIGHT_SOURCE is not set" in capsys.readouterr().err

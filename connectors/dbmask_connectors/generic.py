@@ -1,0 +1,75 @@
+"""Any database that SQLAlchemy has a dialect for: ``oracle+oracledb://…``, ``mssql+pyodbc://…``, or forced, ``generic+sqlite:///shop.db``.
+
+What is common to all is what there is: tables, columns, keys and rows of the default schema. Masks run in Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbmask.spi import Capabilities
+
+if TYPE_CHECKING:
+    from dbmask.spi import Source, Target
+
+__all__ = ["CONNECTOR", "PREFIX", "Generic"]
+
+PREFIX = "generic+"
+GAPS = (
+    "own-ddl",  # views, triggers, checks and comments are not read
+    "text-defaults",
+    "generated",
+    "replaces",  # an empty database is filled; nothing is built beside it
+    "atomic",
+    "marker",
+    "position",
+    "server-identity",
+)
+
+
+class Generic:
+    """The connector."""
+
+    name = "generic"
+    schemes: tuple[str, ...] = ("generic",)
+    dialect = "generic"
+
+    def speaks(self, scheme: str) -> bool:
+        """Whether SQLAlchemy has a dialect of this name. Its driver may still be missing."""
+        from sqlalchemy.dialects import registry
+        from sqlalchemy.exc import NoSuchModuleError
+
+        try:
+            registry.load(scheme.replace("+", "."))
+        except NoSuchModuleError:
+            return False
+        return True
+
+    def source(self, url: str) -> Source:
+        """Open a database for reading. Raises ConnectorError or UsageError."""
+        from dbmask_connectors._generic_session import engine
+        from dbmask_connectors._generic_source import GenericSource
+
+        return GenericSource(engine(url), self.capabilities())
+
+    def target(self, url: str) -> Target:
+        """Prepare an empty database; nothing is written yet. Raises ConnectorError or UsageError."""
+        from dbmask_connectors._generic_session import engine
+        from dbmask_connectors._generic_target import GenericTarget
+
+        return GenericTarget(engine(url), self.capabilities())
+
+    def capabilities(self) -> Capabilities:
+        """What all databases have in common, and by ``gaps`` what is not among it."""
+        return Capabilities(
+            dialect=self.dialect,
+            keys_in_session=False,
+            keyed_why_not="no key is given to a database without a connector of its own",
+            schemas=False,
+            parallel_writers=False,
+            masks_in_sql=False,
+            gaps=GAPS,
+        )
+
+
+CONNECTOR = Generic()
