@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dbmask.proxy.trees import parsed
-from tests.proxy.attempts import FUNCTIONS, NODES, NOT_WRITTEN, REFUSED, SERVED
+from tests.proxy.attempts import NODES, NOT_WRITTEN, REFUSED, SERVED
+from tests.proxy.attempts_functions import FUNCTIONS
 from tests.proxy.outcomes import states
 from tests.proxy.proxied import ProxyWire
 from tests.proxy.shop import SECRET, Shop
