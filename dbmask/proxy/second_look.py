@@ -54,6 +54,7 @@ class SecondLook:
         self.listed = catalog.functions
         self.present = catalog.present
         self.schemas = catalog.schemas
+        _parsed("SELECT 1")  # loads the parser, before clients wait for it
         self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
 
     def require(self, sql: str, ctes: Collection[str]) -> bool:

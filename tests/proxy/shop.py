@@ -14,6 +14,7 @@ from dbmask.policy import Policy
 from dbmask.proxy.install import install, uninstall
 from dbmask.proxy.side_refresh import refresh_side_tables
 from tests.fix_postgres import Postgres
+from tests.proxy.own_roles import among_own_roles
 from tests.proxy.proxied import WORD, Proxied, proxied
 
 __all__ = ["POLICY", "SECRET", "SETUP", "Shop", "shop"]
@@ -105,7 +106,8 @@ def shop(postgres: Postgres, folder: Path) -> Iterator[Shop]:
         for database in (source, plain):
             postgres.psql(database, SETUP)
         policy = Policy.from_text(POLICY, "yaml")
-        install(policy, urls[0], role, keys=example_keys(), harden=True, password=WORD)
+        with among_own_roles():
+            install(policy, urls[0], role, keys=example_keys(), harden=True, password=WORD)
         try:
             assert list(refresh_side_tables(policy, urls[0], role, keys=example_keys()))
             with proxied(postgres, source, role, folder) as proxy:
