@@ -42,7 +42,12 @@ def command(number: int | None, state: str | None, limit: int, form: str) -> Non
                 reused = (
                     f", {table['chunks_reused']} of {table['chunks']} chunks reused" if table["chunks_reused"] else ""
                 )
-                click.echo(f"  {table['name']}: {table['rows']:,} rows in {table['seconds']:.1f} s{reused}")
+                how = f"{table['rows_read']:,} rows read, " if table["mode"] else ""
+                gone = f", {table['rows_gone']:,} removed" if table["rows_gone"] else ""
+                why = f" ({table['mode']}: {table['why']})" if table["mode"] else ""
+                click.echo(
+                    f"  {table['name']}: {how}{table['rows']:,} rows in {table['seconds']:.1f} s{gone}{reused}{why}"
+                )
             if fact["error"]:
                 click.echo(f"  {fact['error']}")
 
@@ -54,6 +59,7 @@ def _facts(state: State, run: RunRow) -> dict[str, Any]:
         **{k: v for k, v in asdict(run).items() if k not in hidden},
         "seconds": run.seconds,
         "rows": sum(t["rows"] for t in tables),
+        "rows_read": sum(t["rows_read"] for t in tables),
         "chunks": sum(t["chunks"] for t in tables),
         "chunks_reused": sum(t["chunks_reused"] for t in tables),
         "tables": tables,

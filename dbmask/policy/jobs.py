@@ -29,9 +29,11 @@ class TableRefresh(BaseModel):
     mode: Mode = Field(
         description="full: read whole; append: rows above the highest value; watermark: rows changed since; diff."
     )
-    column: str | None = Field(None, min_length=1, description="The column that only grows (append, watermark).")
+    column: str | None = Field(
+        default=None, min_length=1, description="The column that only grows (append, watermark)."
+    )
     deletes: Literal["key_scan", "none"] | None = Field(
-        None, description="How rows that are gone are found (watermark)."
+        default=None, description="How rows that are gone are found (watermark)."
     )
 
     @model_validator(mode="after")
@@ -54,7 +56,7 @@ class Notify(BaseModel):
     webhook: str = Field(
         min_length=1, description="Where a JSON report is sent: env:NAME, file:PATH or the URL itself."
     )
-    on: Literal["always", "failure"] = Field("always", description="Whether success is told too.")
+    on: Literal["always", "failure"] = Field(default="always", description="Whether success is told too.")
 
 
 class Job(BaseModel):
@@ -68,20 +70,24 @@ class Job(BaseModel):
     target: str = Field(
         min_length=1, description="Where the replica is: env:NAME, file:PATH, or a URL without a password."
     )
-    schedule: str | None = Field(None, description="When `dbmask refresh --daemon` runs it: five fields as in cron.")
-    timezone: str = Field("UTC", description="The time zone of the schedule, such as Europe/Prague.")
+    schedule: str | None = Field(
+        default=None, description="When `dbmask refresh --daemon` runs it: five fields as in cron."
+    )
+    timezone: str = Field(default="UTC", description="The time zone of the schedule, such as Europe/Prague.")
     tables: dict[str, TableRefresh] = Field(
         default_factory=dict, description="By table, or pattern; what is not named is chosen, with a reason."
     )
-    keep_previous: int | None = Field(None, ge=0, description="How many replicas that a full clone replaced are kept.")
+    keep_previous: int | None = Field(
+        default=None, ge=0, description="How many replicas that a full clone replaced are kept."
+    )
     on_drift: Literal["fail"] = Field(
-        "fail", description="New columns and tables stop the job before anything is touched."
+        default="fail", description="New columns and tables stop the job before anything is touched."
     )
     on_local_change: Literal["overwrite", "fail"] = Field(
-        "overwrite", description="What happens where somebody else wrote to the replica."
+        default="overwrite", description="What happens where somebody else wrote to the replica."
     )
     side_tables: str | None = Field(
-        None, min_length=1, description="The proxy's role whose side tables are kept fresh."
+        default=None, min_length=1, description="The proxy's role whose side tables are kept fresh."
     )
     notify: Notify | None = None
 
@@ -106,7 +112,7 @@ class Job(BaseModel):
 
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (OSError, ValueError, LookupError):
             raise ValueError("is no time zone, such as Europe/Prague") from None
         return value
 

@@ -102,7 +102,8 @@ class Incremental:
             self.show.done(self.brought[name].read)
 
     def _way(self, job: TableJob, special: str) -> Way:
-        return way_of(self.job, job, self.plan.schema.default_schema, self.last.tables.get(job.plan.name), special)
+        known, secretly = self.last.tables.get(job.plan.name), self.source.capabilities.keys_in_session
+        return way_of(self.job, job, self.plan.schema.default_schema, known, special, secretly)
 
     def _check(self, change: Refreshing, counts: Mapping[TableName, int]) -> None:
         wrong = [f"{n}: {rows:,} rows, expected {self.brought[n].facts.rows:,}" for n, rows in counts.items()]

@@ -107,6 +107,9 @@ def refresh(
     where = state or default_url()
     base = Path(urlsplit(where).path[1:]).expanduser().parent if where.startswith("sqlite:") else default_folder()
     with only_run(base, name, place_of(target)), State(where) as opened:
+        died = opened.latest("refresh", place_of(target), name)
+        if died is not None and died.status == "running":  # nobody else has the lock
+            opened.update(died.id, status="failed", finished=now(), error="its process ended without a word")
         run = opened.start(
             kind="refresh",
             job=name,

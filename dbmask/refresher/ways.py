@@ -24,8 +24,13 @@ class Way:
     forced: bool = False
 
 
-def way_of(job: Job, table: TableJob, default_schema: str, known: Facts | None, special: str) -> Way:
-    """The way of a table; ``special`` says why all of its rows are to be written anew, whatever the job says."""
+def way_of(
+    job: Job, table: TableJob, default_schema: str, known: Facts | None, special: str, secretly: bool = True
+) -> Way:
+    """The way of a table; ``special`` says why all of its rows are to be written anew, whatever the job says.
+
+    ``secretly``: values can reach the source's session without a trace in its logs.
+    """
     key = key_of(table)
     rule = job.rule(table.plan.name, default_schema)
     column = (rule.column or "") if rule else ""
@@ -53,4 +58,6 @@ def way_of(job: Job, table: TableJob, default_schema: str, known: Facts | None, 
         return full(f"the source has no column {column}")
     if rule.mode in ("append", "watermark") and known.column != column:
         return full(f"the highest {column} of the last run is not known")
+    if rule.mode in ("append", "watermark") and not secretly:
+        return full(f"the last run's highest {column} cannot reach this source without a trace in its logs")
     return Way(rule.mode, "the job says so", key, column, rule.deletes != "none")

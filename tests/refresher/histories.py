@@ -108,7 +108,7 @@ def reshape(night: Night, random: Random, number: int) -> str:
         [
             f"ALTER TABLE pair ADD COLUMN more{number} int DEFAULT {number}",
             f"ALTER TABLE log ADD COLUMN more{number} text",
-            "ALTER TABLE item ALTER COLUMN amount TYPE numeric(12,4)",
+            "ALTER TABLE item ALTER COLUMN label TYPE varchar(200)",
             f"CREATE INDEX ON loose (what) WHERE what > '{number}'",
             f"ALTER TABLE account ADD CONSTRAINT c{number} CHECK (changed > '2000-01-01')",
             "ALTER TABLE event DROP COLUMN IF EXISTS who; ALTER TABLE event ADD COLUMN who text DEFAULT 'W'",

@@ -18,6 +18,7 @@ from dbmask.errors import CheckFailed, ConnectorError
 from dbmask.keys import KeyRing, MasterKey
 from dbmask.refresher.lock import only_run
 from dbmask.state import State
+from dbmask_connectors._postgres_source import PostgresSource
 from tests.fix_postgres import Postgres
 from tests.refresher.nights import KEY, Night
 
@@ -67,7 +68,7 @@ def test_drift_stops_the_job_before_anything_is_touched(night: Night) -> None:
     night.refresh()
     before = night.replica()
     night.sql("UPDATE person SET name = 'Other'; ALTER TABLE person ADD COLUMN phone text; CREATE TABLE added (a int)")
-    with pytest.raises(CheckFailed, match=r"person\.phone[\s\S]*added") as stopped:
+    with pytest.raises(CheckFailed, match=r"public\.added[\s\S]*person\.phone") as stopped:
         night.refresh()
     assert stopped.value.exit_code == 3 and night.replica() == before
     night.policy = night.policy.replace("id: keep, name", "phone: redact, id: keep, name").replace(
@@ -136,6 +137,10 @@ def test_one_run_at_a_time_and_a_dead_one_holds_nothing(night: Night) -> None:
         assert night.replica() in (last, tonight)
     night.refresh()
     assert night.replica() == tonight
+    with State(night.state) as state:
+        runs = [r for r in state.runs() if r.kind == "refresh"]
+    assert [r.status for r in runs][::4] == ["done", "done"] and not any(r.status == "running" for r in runs)
+    assert runs[1].error == "its process ended without a word"
 
 
 def test_the_history_says_what_was_read_and_written_and_a_webhook_hears_of_it(night: Night) -> None:
@@ -157,9 +162,9 @@ def test_the_history_says_what_was_read_and_written_and_a_webhook_hears_of_it(ni
             "keep_previous: 0", 'keep_previous: 0\n    notify: {webhook: "env:NIGHT_HOOK"}'
         )
         night.refresh()
-        night.sql("ALTER TABLE person ADD COLUMN phone text; UPDATE item SET amount = 1 WHERE id = 1")
+        night.sql("ALTER TABLE person ADD COLUMN phone text; UPDATE item SET amount = 7 WHERE id = 1")
         night.policy = night.policy.replace(
-            'name: redact, email: hash, "*": keep', "name: redact, email: hash, boss: keep"
+            'name: redact, email: hash, "*": keep', "id: keep, name: redact, email: hash"
         )
         with pytest.raises(CheckFailed):
             night.refresh()
@@ -188,6 +193,10 @@ def test_the_command_line(night: Night, capsys: pytest.CaptureFixture[str], monk
     assert run(argv) == 0
     said = capsys.readouterr().out
     assert "public.item: 0 rows read, 0 written, 1 removed (diff: chosen: it has a primary key)" in said
+    assert run(["runs", "--state", night.state, "--format", "json"]) == 0
+    number = json.loads(capsys.readouterr().out)[0]["id"]
+    assert run(["runs", str(number), "--state", night.state]) == 0
+    assert "public.item: 0 rows read, 0 rows in" in capsys.readouterr().out
     assert run([*argv, "--job", "other"]) == 2
     assert "no job other: it has nightly" in capsys.readouterr().err
     night.sql("CREATE TABLE added (a int)")
@@ -195,3 +204,31 @@ def test_the_command_line(night: Night, capsys: pytest.CaptureFixture[str], monk
     monkeypatch.delenv("NIGHT_SOURCE")
     assert run(argv) == 2
     assert "NIGHT_SOURCE is not set" in capsys.readouterr().err
+
+
+def test_raw_keys_reach_no_log_of_the_servers_and_no_file(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbmask.refresher.baseline.PART_ROWS", 3)
+    night.sql("""
+        UPDATE pair SET a = 'rawkey-' || a;
+        UPDATE account SET changed = changed + interval '77777 seconds';
+    """)
+    night.refresh()
+    night.sql(
+        "UPDATE pair SET body = 'Other' WHERE b = 1; INSERT INTO account VALUES (gen_random_uuid(), 'A', '2031-12-13 14:15:16')"
+    )
+    with night.postgres.connect() as connection:
+        for name in (night.source, night.target):
+            for setting in ("log_statement = 'all'", "log_min_duration_statement = 0"):
+                connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+    began = night.postgres.log.stat().st_size
+    monkeypatch.setattr(PostgresSource, "still", lambda *_: False)
+    for _ in range(2):
+        assert night.refresh().mode == "incremental"
+    with night.postgres.log.open("rb") as log:
+        log.seek(began)
+        said = log.read()
+    assert b"width_bucket" in said and b"dbmask_mark" in said
+    kept = b"".join(path.read_bytes() for path in night.folder.glob("state.db*"))
+    for raw in (b"rawkey-", b"2031-12-13", b"14:15:16"):
+        assert raw not in said and raw not in kept
+    assert night.replica() == night.fresh()

@@ -1,0 +1,92 @@
+"""Jobs that run by schedules, and jobs between databases that are refreshed by clones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dbmask.cli import run
+from dbmask.errors import UsageError
+from dbmask.policy import Policy
+from dbmask.policy.jobs import Job
+from dbmask.refresher.daemon import next_run, serve
+from dbmask.refresher.unit import unit
+from tests.refresher.nights import KEY
+
+POLICY = """version: 1
+tables: {p: {columns: {id: keep, mail: hash}}}
+jobs:
+  nightly: {source: "sqlite:///shop.db", target: "sqlite:///masked.db"}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DBMASK_KEY", KEY)
+    with closing(sqlite3.connect("shop.db")) as db, db:
+        db.executescript("CREATE TABLE p (id INTEGER PRIMARY KEY, mail TEXT); INSERT INTO p VALUES (1, 'a@b.example')")
+    Path("p.yaml").write_text(POLICY, "utf-8")
+    return tmp_path
+
+
+def test_other_databases_are_cloned_and_the_reason_is_told(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert run(["refresh", "p.yaml", "--state", f"sqlite:///{shop}/s.db", "--quiet", "--format", "json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert (facts["mode"], facts["why"]) == ("clone", "sqlite to sqlite is refreshed by a clone of its own")
+        assert facts["tables"]["main.p"]["rows_read"] == 1
+    assert run(["runs", "--state", f"sqlite:///{shop}/s.db"]) == 0
+    assert capsys.readouterr().out.count("refresh nightly  done") == 2
+
+
+def test_clock_changes_are_the_time_zones() -> None:
+    job = Job(source="a", target="b", schedule="30 2 * * *", timezone="Europe/Prague")
+    assert next_run(job, datetime(2024, 3, 30, 0, tzinfo=UTC)) == datetime(2024, 3, 30, 1, 30, tzinfo=UTC)
+    assert next_run(job, datetime(2024, 4, 1, 12, tzinfo=UTC)) == datetime(2024, 4, 2, 0, 30, tzinfo=UTC)
+    with pytest.raises(UsageError, match="no `schedule:`"):
+        next_run(Job(source="a", target="b"), datetime.now(UTC))
+    with pytest.raises(UsageError, match="no job of the policy has a `schedule:`"):
+        serve(Policy.from_text(POLICY), None, [], print)
+
+
+def test_the_daemon_runs_what_is_due_and_stops_when_told(shop: Path) -> None:
+    Path("p.yaml").write_text(POLICY.replace("{source", '{schedule: "* * * * * *", source'), "utf-8")
+    argv = [sys.executable, "-m", "dbmask", "refresh", "p.yaml", "--daemon", "--state", f"sqlite:///{shop}/s.db"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment) as daemon:
+        assert daemon.stderr is not None
+        said = ""
+        for line in daemon.stderr:
+            said += line
+            if line.startswith("Job nightly: done"):
+                break
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate()
+    assert daemon.returncode == 0 and "Job nightly: next at" in said
+    with closing(sqlite3.connect("masked.db")) as db:
+        assert db.execute("SELECT count(*) FROM p").fetchone() == (1,)
+
+
+def test_units(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.yaml").write_text(
+        POLICY.replace("{source", '{schedule: "*/15 2,4 * 1-6 1-5", timezone: Europe/Prague, source'), "utf-8"
+    )
+    assert run(["refresh", "p.yaml", "--print-unit", "--state", "sqlite:////var/lib/dbmask/state.db"]) == 0
+    said = capsys.readouterr().out
+    assert "OnCalendar=Mon..Fri *-1..6-* 2,4:0/15:00 Europe/Prague" in said
+    assert f"refresh {shop}/p.yaml --job nightly --quiet --state sqlite:////var/lib/dbmask/state.db" in said
+    assert f"CRON_TZ=Europe/Prague\n*/15 2,4 * 1-6 1-5 cd {shop} && " in said
+    job = Job(source="a", target="b", schedule="0 2 1 * 1")
+    assert "systemd's timers cannot say `0 2 1 * 1`" in unit(Policy.load("p.yaml"), "nightly", job)
+    with pytest.raises(UsageError, match="in a file"):
+        unit(Policy.from_text(POLICY), "nightly", job)
