@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,23 @@ def _rows(records: Any) -> Iterator[Any]:
         raise UsageError("mask() takes records: a list, a generator or a DataFrame, not one record alone")
     if hasattr(records, "iter_rows"):  # polars
         return iter(records.iter_rows(named=True))
-    if hasattr(records, "itertuples") and hasattr(records, "columns"):  # pandas, whose missing values are NaN
+    if hasattr(records, "itertuples") and hasattr(records, "columns"):  # pandas
         names = [str(name) for name in records.columns]
-        return (
-            {name: None if value != value else value for name, value in zip(names, row, strict=True)}
-            for row in records.itertuples(index=False, name=None)
-        )
+        if len(set(names)) < len(names):
+            raise UsageError("the DataFrame has two columns of one name: records cannot hold both")
+        return (dict(zip(names, map(_filled, row), strict=True)) for row in records.itertuples(index=False, name=None))
     if not isinstance(records, Iterable):
         raise UsageError("mask() takes records: a list, a generator or a DataFrame")
     return iter(records)
+
+
+_MISSING = ("NAType", "NaTType")
+
+
+def _filled(value: Any) -> Any:
+    """A cell of pandas's as Python has it; None for what is missing: NaN, NaT and NA, of which the last cannot be compared."""
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not value.shape:
+        value = value.item()
+    if isinstance(value, float | Decimal):
+        return value if value == value else None
+    return None if type(value).__name__ in _MISSING else value

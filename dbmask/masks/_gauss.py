@@ -127,7 +127,7 @@ os.register_at_fork(after_in_child=ENTROPY.forget)
 
 def secure_gauss(sigma: float, source: random.Random) -> float:
     """A Gaussian from four draws, so that the gaps between floats do not give the value away (Holohan and Braghin 2021)."""
-    # Two pairs by Box and Muller, as four calls of source.gauss() give them, at a third of their time.
+    # Two pairs by Box and Muller, as four calls of source.gauss() give them, at about half their time.
     draw = source.random
     turn, radius = draw() * math.tau, math.sqrt(-2 * math.log(1 - draw()))
     first, second = math.cos(turn) * radius, math.sin(turn) * radius

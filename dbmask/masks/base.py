@@ -273,8 +273,12 @@ class ValueBound:
             raise MaskError(f"{self.label}: a value could not be masked ({type(error).__name__})") from None
 
     def _repeated(self, values: list[Any]) -> list[Any]:
-        memo: dict[Any, Any] = {v: self._one(v) for v in set(values)}
-        return [memo[v] for v in values]
+        left = set(values)
+        memo: dict[Any, Any] = {v: self._one(v) for v in (None, "") if v in left}
+        left.difference_update(memo)
+        altered = self._reads_text and (self.column.type.padded or any(isinstance(v, bytes) for v in left))
+        memo.update(zip(left, map(self._one if altered else self.python, left), strict=True))
+        return list(map(memo.__getitem__, values))
 
     def _one(self, value: Any) -> Any:
         if value is None:

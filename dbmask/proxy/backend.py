@@ -161,7 +161,9 @@ async def cancel(address: Address, key: bytes) -> None:
     with contextlib.suppress(OSError, TimeoutError, ConnectorError, ProtocolError):
         async with asyncio.timeout(5):
             link = await _open(address)
-            link.write(struct.pack("!ii", 16, _CANCEL) + key)
-            with contextlib.suppress(Lost):
-                await link.exactly(1)  # the server closes once the signal is sent
-            link.abort()
+            try:
+                link.write(struct.pack("!ii", 16, _CANCEL) + key)
+                with contextlib.suppress(Lost):
+                    await link.exactly(1)  # the server closes once the signal is sent
+            finally:
+                link.abort()

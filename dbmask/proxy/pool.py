@@ -77,6 +77,7 @@ class Pool:
     async def close(self) -> None:
         """End every connection that waits, and whatever is being made."""
         self._closed = True
+        await asyncio.sleep(0)  # what has not begun would not end the connection that it was given
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -130,7 +130,8 @@ WHERE NOT 'pg_catalog.internal'::regtype = ANY (p.proargtypes::oid[])
 GROUP BY 1, 2
 """
 _OPERATORS = """
-SELECT o.oprname::text, EXISTS (SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oprnamespace = 'pg_catalog'::regnamespace)
+SELECT o.oprname::text, EXISTS (
+  SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oprnamespace = 'pg_catalog'::regnamespace)
 FROM pg_catalog.pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND NOT EXISTS (
   SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
   WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = o.oid AND d.deptype = 'e'

@@ -13,7 +13,6 @@ from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.trees import Refused
 
 if TYPE_CHECKING:
-    from sqlglot import exp
     from sqlglot.tokenizer_core import Token
 
 __all__ = ["SecondLook"]
@@ -55,6 +54,7 @@ class SecondLook:
         self.listed = catalog.functions
         self.present = catalog.present
         self.schemas = catalog.schemas
+        _parsed("SELECT 1")  # loads the parser, before clients wait for it
         self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
 
     def require(self, sql: str, ctes: Collection[str]) -> bool:
@@ -121,12 +121,15 @@ class SecondLook:
                 and word.upper() not in _NO_NAMES
                 and word not in ctes
             ):
-                # EXTRACT(x FROM y) and the like: y is an expression, and no relation has its name.
-                if any(name == word for _, name in self.present):
-                    raise Refused("42501", "the statement reads what is not on the list")
+                self._no_relation(word)
+
+    def _no_relation(self, word: str) -> None:
+        # In EXTRACT(x FROM y) and the like it is an expression, and mostly no relation has its name.
+        if any(name == word for _, name in self.present):
+            raise Refused("42501", "the statement reads what is not on the list")
 
 
-def _parsed(sql: str) -> list[exp.Expression] | None:
+def _parsed(sql: str) -> list[Any] | None:
     """The trees of ``sql``, or None where a part is not read but kept as it is."""
     import sqlglot
     from sqlglot import ErrorLevel, exp
@@ -150,7 +153,7 @@ def _tokens(sql: str) -> Iterator[tuple[str, bool]]:
     """Each word, and whether it may be a name."""
     from sqlglot.dialects.postgres import Postgres
     from sqlglot.errors import SqlglotError
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     try:
         tokens: list[Token] = Postgres().tokenize(sql)

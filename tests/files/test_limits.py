@@ -29,8 +29,9 @@ print(mask_file(FileJob(rules, KeyRing(None), source=source, target=sys.argv[3])
 _HOLD = (
     _LIMITED
     + """
-lines = open(sys.argv[2]).read().splitlines()
-held = [line.split(",") for line in lines]
+text = open(sys.argv[2]).read()
+lines = text.splitlines()
+held = [dict(zip(("id", "name", "age", "note"), line.split(","))) for line in lines]
 """
 )
 

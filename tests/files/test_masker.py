@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dbmask
@@ -109,3 +112,64 @@ def test_keyed_masks_of_policies() -> None:
         Masker({"e": "email"})
     with pytest.raises(MaskError, match="record 1: field 'n': permute cannot mask"):
         list(Masker({"n": "permute"}, key=key).mask([{"n": "x"}]))
+
+
+class _Missing:
+    """As pandas.NA: nothing can be compared with it."""
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __ne__ = __eq__
+    __hash__ = None  # type: ignore[assignment]
+
+
+_Missing.__name__ = "NAType"
+_ROWS: list[dict[str, Any]] = [{"id": 1, "phone": "555-0101", "x": 1.5}, {"id": 2, "phone": None, "x": None}]
+
+
+class _ByTuples:
+    """What of a DataFrame of pandas is used."""
+
+    def __init__(self, names: list[str], rows: list[tuple[Any, ...]]) -> None:
+        self.columns = names
+        self._rows = rows
+
+    def itertuples(self, index: bool, name: str | None) -> Iterator[tuple[Any, ...]]:
+        assert (index, name) == (False, None)
+        return iter(self._rows)
+
+
+class _ByDicts:
+    """What of a DataFrame of polars is used."""
+
+    def iter_rows(self, named: bool) -> Iterator[dict[str, Any]]:
+        assert named
+        return iter(_ROWS)
+
+
+def _frames() -> list[Any]:
+    """DataFrames as they are used; and real ones, where these packages are installed."""
+    made: list[Any] = [_ByDicts()]
+    made += [_ByTuples(list(_ROWS[0]), [(1, "555-0101", 1.5), (2, m, float("nan"))]) for m in (None, _Missing())]
+    nullable = [(np.int64(1), "555-0101", np.float64(1.5)), (np.int64(2), _Missing(), float("nan"))]
+    made.append(_ByTuples(list(_ROWS[0]), nullable))
+    if find_spec("pandas"):
+        pandas = import_module("pandas")
+        made += [pandas.DataFrame(_ROWS), pandas.DataFrame(_ROWS).convert_dtypes()]
+    if find_spec("polars"):
+        made.append(import_module("polars").DataFrame(_ROWS))
+    return made
+
+
+def test_data_frames() -> None:
+    masker = Masker({"phone": {"strategy": "redact", "keep_end": 4}, "id": "hash"})
+    wanted = list(masker.mask(_ROWS))
+    assert wanted[1]["phone"] == ""
+    for frame in _frames():
+        assert list(masker.mask(frame)) == wanted
+
+
+def test_columns_of_one_name() -> None:
+    with pytest.raises(UsageError, match="two columns of one name"):
+        Masker({"a": "drop"}).mask(_ByTuples(["a", "a"], []))

@@ -1,20 +1,21 @@
-"""Attempts to get at raw values, by what they exercise: each statement and node of PostgreSQL's grammar, each kind of
-function, each message of the protocol.
+"""Attempts to get at raw values, by what they exercise: each statement and node of PostgreSQL's grammar.
 
 ``tests/proxy/test_attempts.py`` sends them all, and sees that no production is without one.
 """
 
 from __future__ import annotations
 
-__all__ = ["FUNCTIONS", "NODES", "NOT_WRITTEN", "REFUSED", "SERVED"]
+__all__ = ["NODES", "NOT_WRITTEN", "REFUSED", "SERVED"]
 
 SERVED = {
     "select_stmt": "SELECT name FROM person",
-    "declare_cursor_stmt": "BEGIN; DECLARE c SCROLL CURSOR WITHOUT HOLD FOR SELECT name FROM person; FETCH 3 FROM c; MOVE LAST IN c; ROLLBACK",
+    "declare_cursor_stmt": "BEGIN; DECLARE c SCROLL CURSOR WITHOUT HOLD FOR SELECT name FROM person; FETCH 3 FROM c;"
+    " MOVE LAST IN c; ROLLBACK",
     "fetch_stmt": "BEGIN; DECLARE c CURSOR FOR SELECT mail FROM person; FETCH ALL c; COMMIT",
     "close_portal_stmt": "BEGIN; DECLARE c CURSOR FOR SELECT mail FROM person; CLOSE c; COMMIT",
     "copy_stmt": "COPY (SELECT name, mail FROM person) TO STDOUT (FORMAT csv, FORCE_QUOTE *)",
-    "explain_stmt": "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT p.name FROM person p JOIN visit v ON v.person = p.id WHERE p.name > 'a'",
+    "explain_stmt": "EXPLAIN (ANALYZE, BUFFERS, FORMAT json) SELECT p.name FROM person p"
+    " JOIN visit v ON v.person = p.id WHERE p.name > 'a'",
     "transaction_stmt": "BEGIN ISOLATION LEVEL REPEATABLE READ; SAVEPOINT a; ROLLBACK TO a; RELEASE a; COMMIT AND NO CHAIN",
     "variable_set_stmt": "SET application_name = 'x'; SET LOCAL work_mem = '4MB'; RESET work_mem; RESET ALL; SET TIME ZONE 'UTC'",
     "variable_show_stmt": "SHOW server_version; SHOW TRANSACTION ISOLATION LEVEL",
@@ -204,13 +205,16 @@ NODES = {
     "range_subselect": "SELECT n FROM (VALUES (1), (2)) v (i), LATERAL (SELECT name FROM person WHERE id = v.i) q (n)",
     "range_function": "SELECT p.name, f.* FROM person p, ROWS FROM (generate_series(1, p.id), unnest(p.words)) WITH ORDINALITY f",
     "range_table_func": "SELECT x.* FROM person p, XMLTABLE('/a' PASSING (('<a>' || p.name || '</a>')::xml) COLUMNS v text PATH '.') x",
-    "range_table_func_col": "SELECT x.* FROM person p, XMLTABLE('/a' PASSING ('<a/>'::xml) COLUMNS v text PATH '@v' DEFAULT p.name, n FOR ORDINALITY) x",
+    "range_table_func_col": "SELECT x.* FROM person p, XMLTABLE('/a' PASSING ('<a/>'::xml) COLUMNS v text PATH '@v'"
+    " DEFAULT p.name, n FOR ORDINALITY) x",
     "range_table_sample": "SELECT name FROM person TABLESAMPLE SYSTEM (90) REPEATABLE (7)",
-    "with_clause": "WITH RECURSIVE r (i, n) AS (SELECT id, name FROM person WHERE id = 1 UNION ALL SELECT i + 1, n FROM r WHERE i < 4) TABLE r",
+    "with_clause": "WITH RECURSIVE r (i, n) AS (SELECT id, name FROM person WHERE id = 1"
+    " UNION ALL SELECT i + 1, n FROM r WHERE i < 4) TABLE r",
     "common_table_expr": "WITH person AS MATERIALIZED (SELECT name FROM person) SELECT * FROM person",
     "ctesearch_clause": "WITH RECURSIVE r (i, n) AS (SELECT id, name FROM person UNION ALL SELECT i + 100, n FROM r WHERE i < 99)"
     " SEARCH DEPTH FIRST BY i SET o SELECT n, o FROM r",
-    "ctecycle_clause": "WITH RECURSIVE r (n) AS (SELECT name FROM person UNION ALL SELECT n FROM r) CYCLE n SET c USING p SELECT n, p FROM r",
+    "ctecycle_clause": "WITH RECURSIVE r (n) AS (SELECT name FROM person UNION ALL SELECT n FROM r)"
+    " CYCLE n SET c USING p SELECT n, p FROM r",
     "res_target": 'SELECT name AS "Secret name" FROM person',
     "column_ref": "SELECT public.person.name, person.* FROM person",
     "a_star": "SELECT * FROM person",
@@ -248,7 +252,8 @@ NODES = {
     "grouping_set": "SELECT name, mail, grouping(name) FROM person GROUP BY CUBE (name, mail)",
     "grouping_func": "SELECT grouping(name), name FROM person GROUP BY ROLLUP (name)",
     "sort_by": "SELECT name FROM person ORDER BY name USING > NULLS LAST",
-    "window_def": "SELECT lag(name) OVER w, first_value(mail) OVER (w ROWS 2 PRECEDING EXCLUDE TIES) FROM person WINDOW w AS (ORDER BY name)",
+    "window_def": "SELECT lag(name) OVER w, first_value(mail) OVER (w ROWS 2 PRECEDING EXCLUDE TIES)"
+    " FROM person WINDOW w AS (ORDER BY name)",
     "def_elem": "COPY (SELECT name FROM person) TO STDOUT (FORMAT csv, DELIMITER ';')",
     "column_def": "SELECT * FROM json_to_recordset((SELECT json_agg(p) FROM person p)) AS t (name text, mail text)",
     "json_format": "SELECT json_object('a': name FORMAT JSON) FROM person",
@@ -266,7 +271,8 @@ NODES = {
     "json_parse_expr": "SELECT json(name) FROM person",
     "json_scalar_expr": "SELECT json_scalar(name) FROM person",
     "json_serialize_expr": "SELECT json_serialize(json_scalar(name)) FROM person",
-    "json_func_expr": "SELECT json_value(to_jsonb(p), '$.name'), json_query(to_jsonb(p), '$.*' WITH WRAPPER), json_exists(to_jsonb(p), '$.name') FROM person p",
+    "json_func_expr": "SELECT json_value(to_jsonb(p), '$.name'), json_query(to_jsonb(p), '$.*' WITH WRAPPER),"
+    " json_exists(to_jsonb(p), '$.name') FROM person p",
     "json_argument": "SELECT json_value(to_jsonb(p), '$.name' PASSING name AS n) FROM person p",
     "json_behavior": "SELECT json_value('{}'::jsonb, '$.a' DEFAULT name ON EMPTY) FROM person",
     "json_table": "SELECT t.* FROM person p, JSON_TABLE(to_jsonb(p), '$' COLUMNS (n text PATH '$.name')) t",
@@ -326,81 +332,3 @@ NOT_WRITTEN = {
     *("publication_table", "publication_obj_spec"),
 }
 """Nodes that no attempt of NODES has, and why."""
-
-FUNCTIONS = {
-    "statements in texts": (
-        *("query_to_xml('SELECT name FROM public.person', true, false, '')", "table_to_xml('person', true, false, '')"),
-        *(
-            "ts_stat('SELECT to_tsvector(name) FROM person')",
-            "ts_rewrite('a', 'SELECT ''a''::tsquery, name::tsquery FROM person')",
-        ),
-        *(
-            "cursor_to_xml('c', 1, true, false, '')",
-            "database_to_xmlschema(true, true, '')",
-            "schema_to_xml('public', true, true, '')",
-        ),
-    ),
-    "files": (
-        "pg_read_file('PG_VERSION')",
-        "pg_ls_dir('.')",
-        "pg_stat_file('.')",
-        "pg_read_binary_file('x')",
-        "pg_ls_logdir()",
-    ),
-    "large objects": (
-        "lo_get(1)",
-        "lo_import('/etc/passwd')",
-        "loread(1, 1)",
-        "lo_from_bytea(0, 'a')",
-        "lo_put(1, 0, 'a')",
-    ),
-    "settings": (
-        "set_config('search_path', 'x', false)",
-        "current_setting('app.secret')",
-        "pg_show_all_settings()",
-        "pg_reload_conf()",
-    ),
-    "other sessions": (
-        "pg_stat_get_activity(NULL)",
-        "pg_terminate_backend(1)",
-        "pg_stat_get_backend_activity(1)",
-        "pg_cancel_backend(1)",
-    ),
-    "statistics": ("pg_mcv_list_items(NULL)", "pg_stat_get_tuples_inserted(1)", "pg_stats_ext_mcvlist_items(NULL)"),
-    "definitions": ("pg_get_functiondef('plus'::regproc)", "pg_get_function_sqlbody(1)", "pg_get_expr(NULL, 0)"),
-    "log and replication": (
-        "pg_create_logical_replication_slot('a', 'b')",
-        "pg_logical_emit_message(true, 'a', 'b')",
-        "pg_switch_wal()",
-    ),
-    "time": ("pg_sleep(9)", "pg_sleep_for('9s')", "pg_sleep_until(now())"),
-    "locks and channels": (
-        "pg_advisory_lock(1)",
-        "pg_notify('a', 'b')",
-        "pg_listening_channels()",
-        "pg_try_advisory_lock(1)",
-    ),
-    "sequences": ("nextval('counter')", "setval('counter', 1)", "lastval()", "currval('counter')"),
-    "rows by place": (
-        "currtid2('person', '(0,1)')",
-        "heap_page_items(NULL)",
-        "get_raw_page('person', 0)",
-        "tuple_data_split(1, '', 1, 1, '')",
-    ),
-    "the source's own": ("plus(1)", "public.plus(1, 2)", "dbmask.anything(1)"),
-    "names in full": ("public.upper('a')", "pg_temp.upper('a')", "pg_toast.upper('a')", "a.b.upper('a')"),
-    "upgrades and internals": (
-        "binary_upgrade_create_empty_extension('a')",
-        "pg_import_system_collations('pg_catalog')",
-        "fmgr_sql_validator(1)",
-    ),
-    "what runs now": (
-        "current_query()",
-        "pg_current_logfile()",
-        "txid_current()",
-        "inet_server_addr()",
-        "pg_current_xact_id()",
-    ),
-    "indexes": ("brin_summarize_new_values('person')", "gin_clean_pending_list('person')", "pg_index_column_size(1)"),
-}
-"""Calls by their kind: each is refused, or answers without a value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -61,8 +62,11 @@ class Maker:
         }[kind]
         if depth == 0 or self.draw(st.booleans()):
             return self.one(*(columns * 3 or []), *leaves)
-        a = lambda k: self.scalar(k, rows, depth - 1)  # noqa: E731 - as short as what it makes
-        made = {
+
+        def a(of: str) -> str:
+            return self.scalar(of, rows, depth - 1)
+
+        made: dict[str, Callable[[], str]] = {
             "int": lambda: self.one(
                 f"({a('int')} + {a('int')})",
                 f"length({a('text')})",
@@ -101,8 +105,8 @@ class Maker:
                 f"least({a('date')}, {a('date')})",
                 f"date_trunc('year', {a('date')})::date",
             ),
-        }[kind]
-        return made()
+        }
+        return made[kind]()
 
     def condition(self, rows: list[Row], depth: int = 2) -> str:
         """A condition."""
@@ -159,7 +163,10 @@ class Maker:
             if shape == 0:
                 alias, kind = self.alias("l"), self.one(*KINDS)
                 value = self.scalar(kind, rows, 1)
-                text += f" CROSS JOIN LATERAL (SELECT {value} AS v, count(*) AS n FROM visit w WHERE {self.condition([Row('w', TABLES['visit']), *rows], 0)}) AS {alias}"
+                where = self.condition([Row("w", TABLES["visit"]), *rows], 0)
+                text += (
+                    f" CROSS JOIN LATERAL (SELECT {value} AS v, count(*) AS n FROM visit w WHERE {where}) AS {alias}"
+                )
                 rows.append(Row(alias, {"v": kind, "n": "big"}))
                 continue
             other, row = self.source()

@@ -15,6 +15,7 @@ import psycopg
 from dbmask.cli import run
 from dbmask.proxy.users import add_user
 from tests.fix_postgres import Postgres
+from tests.proxy.own_roles import among_own_roles
 
 __all__ = ["POLICY", "WORD", "Place", "ended", "environment", "placed", "proxy", "start"]
 
@@ -49,7 +50,8 @@ class Place:
     def install(self) -> None:
         word = self.policy.with_name("word")
         role = ["--source", self.source, "--role", self.role]
-        assert run(["install", str(self.policy), *role, "--password-file", str(word), "--harden"]) == 0
+        with among_own_roles():
+            assert run(["install", str(self.policy), *role, "--password-file", str(word), "--harden"]) == 0
 
     def client(self, port: int, **more: str) -> psycopg.Connection[tuple[object, ...]]:
         """A connection through the proxy, in autocommit mode."""

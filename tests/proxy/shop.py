@@ -14,6 +14,7 @@ from dbmask.policy import Policy
 from dbmask.proxy.install import install, uninstall
 from dbmask.proxy.side_refresh import refresh_side_tables
 from tests.fix_postgres import Postgres
+from tests.proxy.own_roles import among_own_roles
 from tests.proxy.proxied import WORD, Proxied, proxied
 
 __all__ = ["POLICY", "SECRET", "SETUP", "Shop", "shop"]
@@ -44,7 +45,8 @@ CREATE SEQUENCE counter;
 INSERT INTO town VALUES (1, 'Brno', 4), (2, 'Praha', 9), (3, 'Olomouc', 7);
 INSERT INTO person (id, name, mail, born, mood, score, tag, words, data, at, twin, span, bits, town)
   SELECT i, 'Secret' || i % 7, 'Secret' || i || '@example.com', date '1970-01-01' + i, (ARRAY['sad', 'glad'])[1 + i % 2]::mood, i * 1.5,
-    'T' || i % 5, ARRAY['a' || i, 'b'], jsonb_build_object('n', i, 'who', 'Secret' || i), '2020-01-01 00:00:00.123Z'::timestamptz + i * interval '1 hour',
+    'T' || i % 5, ARRAY['a' || i, 'b'], jsonb_build_object('n', i, 'who', 'Secret' || i),
+    '2020-01-01 00:00:00.123Z'::timestamptz + i * interval '1 hour',
     (i, 'x')::pair, int4range(i, i + 3), ('\\x0' || i % 10)::bytea, nullif(i % 4, 0) FROM generate_series(1, 40) i;
 INSERT INTO visit (person, day, cost) SELECT 1 + i % 40, date '2024-01-01' + i % 28, i FROM generate_series(1, 120) i;
 INSERT INTO part VALUES (1, 'kind one', 'Secret1');
@@ -60,7 +62,8 @@ version: 1
 tables:
   public.town: keep
   public.person:
-    columns: {id: keep, name: {mask: hash, length: 20}, mail: {mask: email, unique: true}, born: {mask: date_shift, days: 30}, mood: keep, score: keep, tag: keep,
+    columns: {id: keep, name: {mask: hash, length: 20}, mail: {mask: email, unique: true}, born: {mask: date_shift, days: 30},
+              mood: keep, score: keep, tag: keep,
               words: keep, data: {mask: json, paths: {"$.who": hash}}, at: keep, twin: keep, span: keep, bits: keep, town: keep}
   public.visit: keep
   public.part:
@@ -103,7 +106,8 @@ def shop(postgres: Postgres, folder: Path) -> Iterator[Shop]:
         for database in (source, plain):
             postgres.psql(database, SETUP)
         policy = Policy.from_text(POLICY, "yaml")
-        install(policy, urls[0], role, keys=example_keys(), harden=True, password=WORD)
+        with among_own_roles():
+            install(policy, urls[0], role, keys=example_keys(), harden=True, password=WORD)
         try:
             assert list(refresh_side_tables(policy, urls[0], role, keys=example_keys()))
             with proxied(postgres, source, role, folder) as proxy:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dbmask.proxy.trees import parsed
-from tests.proxy.attempts import FUNCTIONS, NODES, NOT_WRITTEN, REFUSED, SERVED
+from tests.proxy.attempts import NODES, NOT_WRITTEN, REFUSED, SERVED
+from tests.proxy.attempts_functions import FUNCTIONS
 from tests.proxy.outcomes import states
 from tests.proxy.proxied import ProxyWire
 from tests.proxy.shop import SECRET, Shop
@@ -113,7 +114,8 @@ def test_every_function_of_the_system_by_the_list(place: Shop) -> None:
         rows = c.execute(
             "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (NOT has_function_privilege("
             "'public', oid, 'EXECUTE') OR prosecdef OR proname ~ '^(lo_|pg_(ls|read|stat|log|wal|replication|rotate|reload|sleep))'"
-            " OR provolatile = 'v' AND proname NOT IN ('random', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'setseed', 'random_normal'))"
+            " OR provolatile = 'v' AND proname NOT IN ('random', 'clock_timestamp', 'timeofday',"
+            " 'gen_random_uuid', 'setseed', 'random_normal'))"
         ).fetchall()
     listed = {name for _, name in place.proxy.rewriter.catalog.functions}
     # What tells sizes, partitions and names, and what takes away the session's own locks.

@@ -10,7 +10,7 @@ import asyncpg
 import psycopg
 import pytest
 import sqlalchemy
-from psycopg import types
+from psycopg.types import composite, enum
 from sqlalchemy import orm
 
 from tests.proxy.shop import Shop
@@ -35,13 +35,13 @@ def test_psycopg_reads_the_types_of_the_original(place: Shop) -> None:
             assert through.execute(kept, binary=binary).fetchall() == plain.execute(kept, binary=binary).fetchall()
         names = {r[0] for r in through.execute("SELECT name FROM person")}
         assert len(names) == 7 and not any("Secret" in n for n in names)
-        info = types.composite.CompositeInfo.fetch(through, "pair")
-        mood = types.enum.EnumInfo.fetch(through, "mood")
+        info = composite.CompositeInfo.fetch(through, "pair")
+        mood = enum.EnumInfo.fetch(through, "mood")
         assert info is not None and info.field_names == ("a", "b")
         assert mood is not None and list(mood.labels) == ["sad", "glad"]
-        person = types.composite.CompositeInfo.fetch(through, "person")
+        person = composite.CompositeInfo.fetch(through, "person")
         assert person is not None and "name" in person.field_names
-        types.composite.register_composite(person, through)
+        composite.register_composite(person, through)
         (row,) = through.execute("SELECT p FROM person p WHERE id = 3", binary=False).fetchone() or ()
         assert (row.id, row.tag) == (3, "T3") and "Secret" not in repr(row)
 
@@ -161,7 +161,7 @@ def reflected(url: str) -> dict[str, Any]:
     try:
         found = sqlalchemy.inspect(engine)
         made: dict[str, Any] = {"schemas": found.get_schema_names(), "views": sorted(found.get_view_names())}
-        made["materialized"] = found.get_materialized_view_names()  # type: ignore[attr-defined]  # of this dialect
+        made["materialized"] = found.get_materialized_view_names()
         made["enums"] = found.get_enums()  # type: ignore[attr-defined]  # of this dialect
         made["sequences"] = found.get_sequence_names()
         for table in sorted([*found.get_table_names(), "named", "costs"]):

@@ -190,12 +190,11 @@ def test_frames_of_any_kind(place: Shop, frames: list[tuple[str, bytes, int]]) -
     assert messages(sent(place, data, wire))
 
 
-WORDS = st.sampled_from(
+_TEXT = (
     "SELECT name mail FROM person p public . , ( ) * ' \" $$ $1 ; -- /* */ WHERE = :: text [ ] WITH AS UNION JOIN ON LATERAL "
-    "ROW ( ARRAY [ E'\\ U&'\\ \0 \u00e9 \ud7ff COPY TO STDOUT EXPLAIN BEGIN FETCH ALL c CASE WHEN THEN END query_to_xml".split(
-        " "
-    )
+    "ROW ( ARRAY [ E'\\ U&'\\ \0 \u00e9 \ud7ff COPY TO STDOUT EXPLAIN BEGIN FETCH ALL c CASE WHEN THEN END query_to_xml"
 )
+WORDS = st.sampled_from(_TEXT.split(" "))
 
 
 @settings(max_examples=150, derandomize=True, database=None)
