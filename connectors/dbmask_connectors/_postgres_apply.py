@@ -164,7 +164,7 @@ class PostgresRewriting:
         run("SELECT set_config('maintenance_work_mem', '256MB', true)")
         parts.put_back()
         progress("sequences")
-        set_sequences(self.connection, structure.schema)
+        set_sequences(self.connection, structure.schema, undone=True)
         progress("foreign keys")
         keys.put_back()
         progress("derived values")

@@ -296,7 +296,7 @@ class PostgresRefreshing:
                 self._write(targets[name], key)
                 run("SET CONSTRAINTS ALL IMMEDIATE")
         progress("sequences")
-        set_sequences(self.connection, structure.schema)
+        set_sequences(self.connection, structure.schema, undone=True)
         if tables:
             progress("foreign keys")
             keys.put_back()

@@ -35,8 +35,12 @@ ORDER BY 1
 """
 
 
-def set_sequences(connection: psycopg.Connection[Any], schema: Schema) -> None:
-    """Set every sequence so that the next value that it gives is free."""
+def set_sequences(connection: psycopg.Connection[Any], schema: Schema, *, undone: bool = False) -> None:
+    """Set every sequence so that the next value that it gives is free.
+
+    Where ``undone``, a transaction that is rolled back leaves sequences of this user as they were, which setval alone
+    would not.
+    """
     from psycopg import sql
 
     furthest: dict[int, int] = {}
@@ -54,24 +58,40 @@ def set_sequences(connection: psycopg.Connection[Any], schema: Schema) -> None:
         value = min(max(int(row[0]), low), high)
         known = furthest.get(oid)
         furthest[oid] = value if known is None else (max if step > 0 else min)(known, value)
-    for oid in fed - set(furthest):  # nothing has taken a value, or all that had is gone
-        connection.execute("SELECT setval(%s::oid::regclass, %s, false)", (oid, starts[oid])).fetchone()
-    furthest |= _feeding_nothing(connection, schema, fed)
-    for oid, value in furthest.items():
-        connection.execute("SELECT setval(%s::oid::regclass, %s)", (oid, value)).fetchone()
+    wanted = {oid: (value, True) for oid, value in furthest.items()}
+    # Nothing has taken a value, or all that had is gone.
+    wanted |= {oid: (starts[oid], False) for oid in fed - set(furthest)}
+    wanted |= _feeding_nothing(connection, schema, fed)
+    for oid, (value, called) in wanted.items():
+        _set(connection, oid, value, called, undone)
 
 
-def _feeding_nothing(connection: psycopg.Connection[Any], schema: Schema, fed: set[int]) -> dict[int, int]:
-    """Their last values in the source."""
+def _set(connection: psycopg.Connection[Any], oid: int, value: int, called: bool, undone: bool) -> None:
+    from psycopg import sql
+
+    query = (
+        "SELECT n.nspname, c.relname, pg_has_role(c.relowner, 'USAGE') FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::oid"
+    )
+    space, name, ours = connection.execute(query, (oid,)).fetchone() or ("", "", False)
+    if undone and ours:
+        sequence = table_sql(space, name)
+        now = connection.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(sequence)).fetchone()
+        if now == (value, called):
+            return
+        # RESTART gives the sequence a new file, which goes with the transaction; setval then writes to that one.
+        connection.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sequence))
+    connection.execute("SELECT setval(%s::oid::regclass, %s, %s)", (oid, value, called)).fetchone()
+
+
+def _feeding_nothing(connection: psycopg.Connection[Any], schema: Schema, fed: set[int]) -> dict[int, tuple[int, bool]]:
+    """Where they stand in the source, or their starts where nobody has asked them for a value."""
     found = {}
     for sequence in schema.sequences:
         name = table_sql(sequence.name.schema, sequence.name.name).as_string(connection)
-        row = connection.execute("SELECT to_regclass(%s)::oid::bigint", (name,)).fetchone()
-        if not row or row[0] is None or row[0] in fed:
-            continue
-        if sequence.last_value is not None:
-            found[row[0]] = sequence.last_value
-        else:
-            query = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence WHERE seqrelid = %s::oid"
-            connection.execute(query, (row[0],)).fetchone()
+        query = "SELECT seqrelid::bigint, seqstart FROM pg_sequence WHERE seqrelid = to_regclass(%s)"
+        row = connection.execute(query, (name,)).fetchone()
+        if row is not None and row[0] not in fed:
+            last = sequence.last_value
+            found[row[0]] = (row[1], False) if last is None else (last, True)
     return found
