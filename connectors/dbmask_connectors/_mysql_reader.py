@@ -153,10 +153,12 @@ class MySQLReader:
         self.keys.add(pads)
 
     def prepared(self, query: exp.Expression) -> exp.Expression:
-        """The query with keys resolved and tables found."""
+        """The query with keys and bounds resolved and tables found."""
         from sqlglot import exp
 
-        made = self.keys.join(query.copy())
+        from dbmask_connectors._mysql_parts import bounded
+
+        made = bounded(self.session, self.keys.join(query.copy()))
         for node in made.find_all(exp.Table, exp.Column) if self._place else ():
             if node.text("db"):
                 node.set("db", exp.to_identifier(self._place, quoted=True))

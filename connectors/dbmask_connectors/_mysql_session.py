@@ -54,6 +54,7 @@ class Session:
         self.where = str(address)
         self._raw = _connected(address, database)
         self._stream: Stream | None = None
+        self.bounds = ""  # the temporary table of a query's bounds (_mysql_parts)
         self.thread = int(self._raw.thread_id())
         self.run("SET SESSION " + ", ".join(_SETTINGS))
         for wish in _WISHES:
