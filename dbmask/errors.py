@@ -100,6 +100,10 @@ class SnapshotGone(ConnectorError):
     """The snapshot to be read is held by nobody any more."""
 
 
+class CannotShare(ConnectorError):
+    """Several sessions cannot read one snapshot; says why."""
+
+
 class CheckFailed(DbmaskError):
     """A check found something: drift, a threshold missed, a verification that failed."""
 

@@ -45,6 +45,7 @@ __all__ = [
     "Source",
     "Span",
     "Structure",
+    "SummedSource",
     "Target",
     "TargetTable",
     "Written",
@@ -66,7 +67,8 @@ class Capabilities:
 
     ``keys_in_session``: pads can reach a session without a trace in its logs, so that keyed masks may run in SQL;
     ``keyed_why_not`` says why where they cannot. Without ``masks_in_sql`` every mask runs in Python. ``gaps`` names, by
-    the words of the conformance tests, what a connector has not. ``transactional_ddl``, ``schemas``, ``drop_column``
+    the words of the conformance tests, what a connector has not. Without ``joins_late`` the sessions that share a snapshot
+    join it while `SharedSource.export` lasts, all of them, and none later. ``transactional_ddl``, ``schemas``, ``drop_column``
     describe the target.
     """
 
@@ -78,6 +80,7 @@ class Capabilities:
     parallel_writers: bool = True
     max_identifier: int = 63
     masks_in_sql: bool = True
+    joins_late: bool = True
     gaps: tuple[str, ...] = ()
 
 
@@ -353,13 +356,14 @@ class Span:
 class ChunkEntry:
     """A ledger entry, committed with its rows. Rows of one ``group`` (the transaction that wrote them) are discarded together.
 
-    ``done`` says that the chunk was there already; ``found`` is the caller's own text.
+    ``done`` says that the chunk was there already; ``found`` and ``sum`` (a keyed checksum) are the caller's own texts.
     """
 
     rows: int = 0
     group: str = ""
     done: bool = False
     found: str = ""
+    sum: str = ""
 
 
 @runtime_checkable
@@ -367,7 +371,7 @@ class SharedSource(Protocol):
     """A source whose snapshot several sessions can read at once, in parts. Optional: others are read by one session."""
 
     def export(self) -> AbstractContextManager[Shared]:
-        """Hold a snapshot open for others to join."""
+        """Hold a snapshot open for others to join. Raises CannotShare where this user may not."""
         ...
 
     def join(self, shared: Shared) -> AbstractContextManager[Reader]:
@@ -455,21 +459,34 @@ class ChunkedTarget(Protocol):
         """What has been committed, by token."""
         ...
 
-    def discard(self, table: TargetTable, tokens: Sequence[str], whole: bool) -> None:
+    def discard(self, table: TargetTable, chunks: Mapping[str, Span], whole: bool) -> None:
         """Remove the rows and entries of these chunks of a table (all of its rows where ``whole``), before `finish`."""
         ...
 
     def renew(
-        self, structure: Structure, kept: Mapping[TableName, Sequence[str]], noted: Callable[[], None]
+        self, structure: Structure, kept: Mapping[TableName, Mapping[str, Span]], noted: Callable[[], None]
     ) -> tuple[str, ...]:
         """Build anew what was adopted after `finish` had begun: as :meth:`Target.create`, with the kept chunks' rows.
 
-        ``noted`` is called before the adopted area goes.
+        Where all rows of a table are kept its chunks' spans are the whole table. ``noted`` is called before the adopted area goes.
         """
         ...
 
     def keep(self) -> None:
         """Leave the building area for :meth:`adopt` and close connections."""
+        ...
+
+
+@runtime_checkable
+class SummedSource(Protocol):
+    """A source that tells by checksums of raw rows, instead of `SharedSource.unchanged`, which spans are as they were. Optional."""
+
+    def span_columns(self, span: Span) -> tuple[str, ...]:
+        """The columns that the span's bounds are values of; none where its rows are not to be told by checksums."""
+        ...
+
+    def span_sum(self, reader: Reader, span: Span, columns: Sequence[str]) -> PartSum:
+        """The rows of a span and the checksum of these columns. No value appears in a statement. Raises ConnectorError."""
         ...
 
 

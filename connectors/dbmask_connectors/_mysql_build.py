@@ -80,6 +80,22 @@ class Built:
                 self.programs.append(entry)
         return tuple(lost)
 
+    def adopt(self) -> None:
+        """Know again what :meth:`create` made in the database, before anything followed the rows. Raises ConnectorError."""
+        self.session.run(f"USE {quoted(self.database)}")
+        sql = (
+            "SELECT routine_name FROM information_schema.routines WHERE routine_schema = %s UNION ALL "
+            "SELECT table_name FROM information_schema.views WHERE table_schema = %s UNION ALL "
+            "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = %s"
+        )
+        there = {name for (name,) in self.session.run(sql, (self.database,) * 3)}
+        self.programs = [e for e in entries(self.structure.pre) if e.kind in _PROGRAMS and e.name in there]
+        for entry in entries(self.structure.post):
+            if entry.kind == "trigger" and not self._tried(entry):
+                self.session.run(f"DROP TRIGGER {quoted(entry.name)}")
+            elif entry.kind == "default":
+                self.programs.append(entry)
+
     def _tried(self, entry: Entry) -> list[str]:
         try:
             run_entry(self.session, entry)

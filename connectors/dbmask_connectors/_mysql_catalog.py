@@ -11,8 +11,10 @@ from typing import Any
 
 from dbmask_connectors._mysql_session import Session
 
-__all__ = ["MARKER", "SYSTEM", "Row", "by_table", "other_databases", "read", "relations"]
+__all__ = ["LEDGER", "MARKER", "SYSTEM", "Row", "by_table", "other_databases", "read", "relations"]
 
+LEDGER = "dbmask_chunks"
+"""The table of chunks in a database that is being built; it does not arrive with the replica."""
 MARKER = "dbmask_replica"
 """The table that says that a database was made by dbmask; it is no part of its schema."""
 

@@ -59,8 +59,8 @@ class Inserter:
     database: str
     watch: Callable[[], Session]
 
-    def copy(self, table: TargetTable, progress: Progress) -> int | None:
-        """The number of rows; None, with nothing left behind, where the copy is not the snapshot's or cannot be made.
+    def copy(self, table: TargetTable, progress: Progress, undo: str) -> int | None:
+        """The number of rows; None, with nothing left behind (by ``undo``), where the copy is not the snapshot's or cannot be made.
 
         Raises ConnectorError.
         """
@@ -78,7 +78,7 @@ class Inserter:
         if seen is not None and seen == self.session.run(_checksum(TableName(self.database, table.name.name)))[0][1]:
             return count
         progress(-count)
-        self.session.run(f"TRUNCATE TABLE {name}")
+        self.session.run(undo)
         return None
 
     def _run(self, table: TargetTable, insert: str, progress: Progress) -> tuple[int, Any]:

@@ -28,7 +28,7 @@ from dbmask_connectors._mysql_types import binary_like
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["KEYS", "bounded", "columns_of", "drop_bounds", "key_spans", "narrowed", "span_sum", "within"]
+__all__ = ["KEYS", "bounded", "columns_of", "drop_bounds", "key_spans", "narrowed", "relation", "span_sum", "within"]
 
 KEYS = "keys"
 """The kind of a span that is a range of a table's key; its ``storage`` is the key's first column and how that compares."""
@@ -96,26 +96,27 @@ def _cuts(session: Session, name: TableName, column: Dest, size: int) -> list[st
         return []
     step = max(1, int(rows) * size // int(length))
     found: list[str] = []
-    with contextlib.suppress(_Unbounded):
-        while (cut := _next_cut(session, name, column, found[-1] if found else None, step)) is not None:
-            found.append(cut)
+    while (cut := _next_cut(session, name, column, found[-1] if found else None, step)) is not None:
+        found.append(cut)
+        if len(found) == 1 and not _can_hold(session, name, column.name, cut):
+            return []  # this user may make no temporary tables
     return found
 
 
-class _Unbounded(Exception):
-    """This session cannot hold bounds: it may make no temporary tables."""
+def _can_hold(session: Session, name: TableName, column: str, value: str) -> bool:
+    with contextlib.suppress(ConnectorError):
+        _hold(session, name, column, [value])
+        return True
+    return False
 
 
 def _next_cut(session: Session, name: TableName, column: Dest, last: str | None, step: int) -> str | None:
     from sqlglot import exp
 
     here = exp.column(column.name, table="dbmask_src", quoted=True)
-    query = exp.select(here.as_(column.name, quoted=True)).from_(_source(name))
+    query = exp.select(here.as_(column.name, quoted=True)).from_(relation(name))
     if last is not None:
-        try:
-            query = within(session, query, Span(name, KEYS, last, None, json.dumps([column.name])), above=True)
-        except ConnectorError:
-            raise _Unbounded from None
+        query = within(session, query, Span(name, KEYS, last, None, json.dumps([column.name])), above=True)
     query = query.order_by(here.copy()).limit(1).offset(step if last is None else step - 1)
     raw = [column.in_bytes]
     with session.streaming(line_query(query, [column], raw).sql(dialect="mysql"), f"{name}: reading") as stream:
@@ -123,7 +124,8 @@ def _next_cut(session: Session, name: TableName, column: Dest, last: str | None,
     return lines.removesuffix(b"\n").decode("latin-1") if lines else None
 
 
-def _source(name: TableName) -> exp.Table:
+def relation(name: TableName) -> exp.Table:
+    """A table under the alias by which queries of the planner's know it."""
     from sqlglot import exp
 
     return exp.Table(
@@ -221,7 +223,7 @@ def span_sum(session: Session, span: Span, columns: Sequence[str], place: TableN
     number = exp.Anonymous(this="CONV", expressions=[half, exp.Literal.number(16), exp.Literal.number(10)])
     unsigned = exp.Cast(this=number, to=exp.DataType(this=exp.DType.UBIGINT))
     query = exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"), exp.alias_(exp.Sum(this=unsigned), "s")).from_(
-        _source(name)
+        relation(name)
     )
     sql = within(session, query, Span(name, span.kind, span.low, span.high, span.storage)).sql(dialect="mysql")
     ((rows, total),) = session.run(sql, where=f"{name}: reading")

@@ -14,7 +14,7 @@ from dbmask.errors import ConnectorError
 from dbmask.spi import Progress, TargetTable
 from dbmask_connectors._mysql_load import Dest, Loader, load_sql
 from dbmask_connectors._mysql_reader import MySQLReader, exact
-from dbmask_connectors._mysql_session import Session, quoted
+from dbmask_connectors._mysql_session import Session
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,8 +31,9 @@ def stream_rows(
     dests: Sequence[Dest],
     query: exp.Expression,
     progress: Progress,
+    undo: str,
 ) -> int | None:
-    """Copy a query's rows; their number, or None where a row is too long for one line, with nothing left behind.
+    """Copy a query's rows; their number, or None where a row is too long for one line, with nothing left behind (by ``undo``).
 
     Raises ConnectorError.
     """
@@ -52,7 +53,7 @@ def stream_rows(
         else:
             return loader.finish()
     loader.give_up()
-    session.run(f"TRUNCATE TABLE {quoted(table.name.name)}")
+    session.run(undo)
     progress(-sent)
     return None
 

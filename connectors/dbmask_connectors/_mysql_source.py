@@ -1,4 +1,4 @@
-"""A MariaDB or MySQL database as a source: one consistent snapshot, no lock that a writer would feel.
+"""A MariaDB or MySQL database as a source: one consistent snapshot, and no lock that a writer would feel for long.
 
 START TRANSACTION WITH CONSISTENT SNAPSHOT in REPEATABLE READ gives InnoDB's rows as of one moment to plain SELECTs.
 Tables of other engines have no snapshots; the structure says which they are.
@@ -9,15 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from dbmask.errors import ConnectorError
-from dbmask.schema import Schema, TableName
-from dbmask.spi import Capabilities, Structure, TargetTable
+from dbmask.errors import ConnectorError, SnapshotGone
+from dbmask.schema import Schema, Table, TableName
+from dbmask.spi import Capabilities, PartSum, Reader, Shared, Span, Structure, TargetTable
+from dbmask_connectors import _mysql_parts as parts
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_reader import MySQLReader, why_no_keys
 from dbmask_connectors._mysql_schema import read_schema
 from dbmask_connectors._mysql_session import Session, quoted
+from dbmask_connectors._mysql_shared import exported, lasts, position_of
 from dbmask_connectors._mysql_structure import own_structure
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 __all__ = ["MAX_IDENTIFIER", "MySQLSource", "Snapshot", "exists", "identity_of", "server_of"]
 
@@ -50,15 +56,14 @@ class Snapshot(MySQLReader):
         super().__init__(session)
         session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        self._position = _position(session)
+        self._position = position_of(session)
         self.opened = source
 
 
-def _position(session: Session) -> str:
-    """Where the snapshot stands in the binary log: MariaDB keeps this per transaction. Its GTID would take a scan of the log."""
-    found = {str(n).lower(): str(v) for n, v in session.run("SHOW STATUS LIKE 'binlog_snapshot_%'")}
-    file, at = found.get("binlog_snapshot_file"), found.get("binlog_snapshot_position")
-    return f"{file}:{at}" if file and at else ""
+def _session_of(reader: Reader) -> Session:
+    if not isinstance(reader, MySQLReader):
+        raise ConnectorError("only MySQL's own snapshots can be read in parts")
+    return reader.session
 
 
 class MySQLSource:
@@ -86,6 +91,7 @@ class MySQLSource:
             keys_in_session=not self._keyless,
             keyed_why_not=self._keyless,
             max_identifier=MAX_IDENTIFIER,
+            joins_late=False,
         )
 
     def identity(self) -> str:
@@ -125,6 +131,38 @@ class MySQLSource:
             raise
         finally:
             session.close()
+
+    def export(self) -> contextlib.AbstractContextManager[Shared]:
+        """Hold writers while other sessions begin their snapshots. Raises CannotShare where this user may not."""
+        return exported(self.address)
+
+    @contextlib.contextmanager
+    def join(self, shared: Shared) -> Iterator[Snapshot]:
+        """A snapshot of the moment that :meth:`export` holds. Raises SnapshotGone where it does not last."""
+        with self.snapshot() as reader:
+            if not lasts(reader.session, shared):
+                raise SnapshotGone("the moment of a common snapshot is over")
+            yield reader
+
+    def spans(self, reader: Reader, table: Table, size: int) -> list[Span]:
+        """Ranges of the table's key."""
+        return parts.key_spans(_session_of(reader), table, size)
+
+    def narrowed(self, query: exp.Select, span: Span) -> exp.Select:
+        """The query over one span."""
+        return parts.narrowed(query, span)
+
+    def unchanged(self, reader: Reader, parts: Sequence[tuple[Span, int]], since: Shared) -> list[bool]:
+        """Nothing is known without checksums."""
+        return [False] * len(parts)
+
+    def span_columns(self, span: Span) -> tuple[str, ...]:
+        """The key's first column; none for tables without a key."""
+        return parts.columns_of(span)
+
+    def span_sum(self, reader: Reader, span: Span, columns: Sequence[str]) -> PartSum:
+        """Rows and checksum of a span."""
+        return parts.span_sum(_session_of(reader), span, columns)
 
     def close(self) -> None:
         """Close the connection."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from dbmask.errors import ConnectorError, UsageError
 from dbmask_connectors._kept import STAMP
 from dbmask_connectors._mysql_build import run_entry
-from dbmask_connectors._mysql_catalog import MARKER, SYSTEM, relations
+from dbmask_connectors._mysql_catalog import LEDGER, MARKER, SYSTEM, relations
 from dbmask_connectors._mysql_session import Session, literal, quoted
 from dbmask_connectors._mysql_structure import Entry
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_target",
     "clear_leftovers",
     "drop",
+    "end_sessions",
     "hold",
     "is_marked",
     "kept_pattern",
@@ -43,6 +45,7 @@ PROGRAMS = "dbmask_programs"
 _COMMENT = "This database is a masked replica, made by dbmask"
 _PART = "__dbmask_"
 _MAX = 64
+_UNDO_SECONDS = 600
 
 
 def _short(target: str) -> str:
@@ -57,18 +60,33 @@ def building_name(target: str) -> str:
     return f"{_short(target)}{_PART}{secrets.token_hex(6)}"
 
 
-def hold(session: Session, target: str) -> None:
-    """Take the target's lock for as long as the session lives. Raises ConnectorError where another run has it."""
+def hold(session: Session, target: str, patience: int = 0) -> None:
+    """Take the target's lock for as long as the session lives. Raises ConnectorError where another run has it.
+
+    ``patience`` (seconds) is for the session of a run that was killed: the server ends it when its statement has ended.
+    """
     lock = "dbmask:" + hashlib.sha256(target.lower().encode()).hexdigest()[:40]
-    if session.value("SELECT GET_LOCK(%s, 0)", (lock,)) != 1:
-        raise ConnectorError(f"{session.where}: another run is building this replica")
+    if session.value("SELECT GET_LOCK(%s, %s)", (lock, patience)) != 1:
+        raise ConnectorError(f"{session.where}: another run is building this replica, and still at work")
 
 
-def clear_leftovers(session: Session, target: str) -> None:
-    """Drop what dead runs left; only who holds the target's lock may."""
+def end_sessions(session: Session, database: str) -> None:
+    """End what dead runs' sessions still do in a database that only they can know; wait until it is undone."""
+    deadline = time.monotonic() + _UNDO_SECONDS
+    sql = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> CONNECTION_ID()"
+    while (found := session.run(sql, (database,))) and time.monotonic() < deadline:
+        for (thread,) in found:
+            with suppress(ConnectorError):  # it has ended by itself
+                session.run(f"KILL CONNECTION {int(thread)}")
+        time.sleep(0.05)
+
+
+def clear_leftovers(session: Session, target: str, but: str = "") -> None:
+    """Drop what dead runs left, ``but`` one; only who holds the target's lock may."""
     ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
     for (name,) in session.run("SELECT schema_name FROM information_schema.schemata"):
-        if ours.match(name):
+        if ours.match(name) and name != but:
+            end_sessions(session, name)
             drop(session, name)
 
 
@@ -93,7 +111,8 @@ def mark(session: Session, database: str) -> None:
         f"ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT={literal(_COMMENT)}"
     )
     for name, kind in relations(session, database):
-        session.run(f"INSERT INTO {table} VALUES (%s, %s)", (kind.lower(), name))  # noqa: S608 - a quoted name
+        if name != LEDGER:
+            session.run(f"INSERT INTO {table} VALUES (%s, %s)", (kind.lower(), name))  # noqa: S608 - a quoted name
 
 
 def is_marked(session: Session, database: str) -> bool:
@@ -212,7 +231,7 @@ class Swap:
         return [
             f"{quoted(source, name)} TO {quoted(to, name)}"
             for name, kind in relations(session, source)
-            if "VIEW" not in kind and name != PROGRAMS
+            if "VIEW" not in kind and name not in (PROGRAMS, LEDGER)
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.schema import TableName
+from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Source, Span, Structure, TargetTable
+from dbmask_connectors import _mysql_ledger as ledger
 from dbmask_connectors import _mysql_previous as previous
 from dbmask_connectors import _mysql_swap as swap
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built, broken_rows
 from dbmask_connectors._mysql_insert import WORTH_ROWS, Inserter, all_kept
 from dbmask_connectors._mysql_load import MySQLSink, destinations
-from dbmask_connectors._mysql_reader import MySQLReader
+from dbmask_connectors._mysql_reader import MySQLReader, leaves_statement_log
 from dbmask_connectors._mysql_relay import stream_rows
 from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_source import MAX_IDENTIFIER, MySQLSource, Snapshot, exists, identity_of, server_of
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MySQLTarget"]
 
+_ADOPT_SECONDS = 20
+"""A killed client's statement may go on for as long before the server lets go of its locks."""
 _PATIENCE = 2
 """So many copies that were not the snapshot's, and the source counts as busy: rows are streamed from then on."""
 
@@ -40,6 +44,9 @@ class MySQLTarget:
         self._refused = 0
         self._keep = 0
         self._in_place = False
+        self._joined = ""
+        self._same: bool | None = None
+        self._chunked = False
 
     @property
     def session(self) -> Session:
@@ -78,9 +85,19 @@ class MySQLTarget:
         self._name = name
 
     @property
-    def _open(self) -> Built:
-        if self._built is None:
+    def _area(self) -> str:
+        """The database that rows are written to."""
+        if not (self._name or self._joined):
             raise ConnectorError(f"{self.address}: nothing is being built")
+        return self._name or self._joined
+
+    def _built_by(self, structure: Structure | None) -> Built:
+        """What was built by this run, or by the one that it took over."""
+        if self._built is None:
+            if structure is None:
+                raise ConnectorError(f"{self.address}: nothing is being built")
+            self._built = Built(self.session, self._area, structure)
+            self._built.adopt()
         return self._built
 
     def create(self, structure: Structure) -> tuple[str, ...]:
@@ -90,7 +107,88 @@ class MySQLTarget:
         if not self._name:
             raise ConnectorError(f"{self.address}: nothing is being built")
         self._built = Built(self.session, self._name, structure)
-        return self._built.create()
+        lost = self._built.create()
+        ledger.create(self.session, self._name)
+        return lost
+
+    def building(self) -> str:
+        """The name of the database that is being built."""
+        return self._name
+
+    def join(self, building: str) -> None:
+        """Write into a database that another process builds."""
+        self._session = Session(self.address, building)
+        self._joined = building
+
+    def adopt(self, building: str) -> bool:
+        """Take over the database of a run that died; what else such runs left beside this target goes."""
+        session = self.session
+        swap.hold(session, self.address.database, _ADOPT_SECONDS)
+        there = exists(session, building) and ledger.exists(session, building)
+        if there:
+            swap.end_sessions(session, building)
+        swap.clear_leftovers(session, self.address.database, building if there else "")
+        previous.recover(session, self.address.database)
+        if there:
+            self._name = building
+            session.run(f"USE {quoted(building)}")
+        return there
+
+    @contextlib.contextmanager
+    def chunk(self, token: str) -> Iterator[ChunkEntry]:
+        """One transaction around rows and their entry in the ledger."""
+        session = self.session
+        # Both are asked where no transaction is open. Rows that come from this server are read without a lock (_mysql_insert).
+        if leaves_statement_log(session):
+            session.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        self._chunked = True
+        try:
+            with ledger.written(session, self._area, token) as entry:
+                yield entry
+        finally:
+            self._chunked = False
+
+    def ledger(self) -> Mapping[str, ChunkEntry]:
+        """The chunks that are there; none where the ledger is gone."""
+        if not ledger.exists(self.session, self._area):
+            return {}
+        ledger.settle(self.session, self._area)
+        return ledger.entries(self.session, self._area)
+
+    def discard(self, table: TargetTable, chunks: Mapping[str, Span], whole: bool) -> None:
+        """Take chunks out again."""
+        ledger.discard(self.session, self._area, table, chunks, whole)
+
+    def renew(
+        self, structure: Structure, kept: Mapping[TableName, Mapping[str, Span]], noted: Callable[[], None]
+    ) -> tuple[str, ...]:
+        """A fresh database with the rows of the kept chunks; the adopted one goes."""
+        session, old, known = self.session, self._name, self.ledger()
+        self._name = swap.building_name(self.address.database)
+        session.run(f"CREATE DATABASE {quoted(self._name)}", where=f"{self.address}: a database to build in")
+        lost = self.create(structure)
+        tables = {t.name: t for t in structure.tables}
+        for name, chunks in kept.items():
+            ledger.moved(session, (old, self._name), tables[name], chunks, known)
+        noted()
+        swap.drop(session, old)
+        return lost
+
+    def keep(self) -> None:
+        """Leave what is being built; what runs on the server ends, and is undone."""
+        self._name, self._built = "", None
+        if self._session is not None:
+            self._session.kill()
+            self._session = None
+
+    def _undo(self, table: TargetTable) -> str:
+        """What takes a table's rows out again that this session is writing."""
+        if not self._chunked:
+            return f"TRUNCATE TABLE {quoted(table.name.name)}"
+        undo = ledger.undone_by(self.session, self._area, table.name.name)
+        if undo != ledger.UNDO:  # without transactions: an earlier writer may have left some
+            self.session.run(undo)
+        return undo
 
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
@@ -98,17 +196,19 @@ class MySQLTarget:
         """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that."""
         if not isinstance(source, MySQLSource) or not isinstance(reader, MySQLReader):
             return None
-        if not self._in_place and source.identity() == self.identity():
+        if self._same is None:
+            self._same = source.identity() == self.identity()
+        if not self._in_place and self._same:
             raise UsageError(f"source and target are one database: {self.address}")
-        session = self._open.session
-        dests = destinations(session, self._name, table)
+        session, area, undo = self.session, self._area, self._undo(table)
+        dests = destinations(session, area, table)
         if isinstance(reader, Snapshot) and self._may_insert(source, table) and all_kept(table, query):
-            inserter = Inserter(reader, session, self._name, lambda: Session(self.address))
-            copied = inserter.copy(table, progress)
+            inserter = Inserter(reader, session, area, lambda: Session(self.address))
+            copied = inserter.copy(table, progress, undo)
             if copied is not None:
                 return copied
             self._refused += 1
-        return stream_rows(reader, session, table, dests, query, progress)
+        return stream_rows(reader, session, table, dests, query, progress, undo)
 
     def _may_insert(self, source: MySQLSource, table: TargetTable) -> bool:
         """Whether a table is large enough, the source on this server, and not so busy that it was of no use before."""
@@ -121,14 +221,15 @@ class MySQLTarget:
     @contextlib.contextmanager
     def sink(self, table: TargetTable) -> Iterator[MySQLSink]:
         """One LOAD statement, fed with Python values; what the server would change is an error when it ends."""
-        session = self._open.session
-        sink = MySQLSink(session, table, destinations(session, self._name, table))
+        session = self.session
+        self._undo(table)
+        sink = MySQLSink(session, table, destinations(session, self._area, table))
         yield sink
         sink.end()
 
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Indexes, foreign keys, sequences, triggers, statistics. Raises ConnectorError."""
-        self._open.finish(progress)
+        self._built_by(structure).finish(progress)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key. Raises ConnectorError."""
@@ -146,7 +247,7 @@ class MySQLTarget:
 
     def publish(self) -> None:
         """Move the replica into its place; what was there is dropped. Raises ConnectorError, with all as it was."""
-        built = self._open
+        built = self._built_by(None)
         session = self.session
         swap.mark(session, self._name)
         options = built.structure.options
@@ -188,6 +289,7 @@ class MySQLTarget:
             with contextlib.suppress(ConnectorError):
                 session = self._afresh()
                 session.run("SET SESSION lock_wait_timeout = 600")  # what was being written is undone first
+                swap.end_sessions(session, self._name)
                 swap.drop(session, self._name)
         self._name, self._built = "", None
 

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Refreshing, Source, Structure, TargetTable
+from dbmask.spi import (
+    Capabilities,
+    ChunkEntry,
+    Previous,
+    Progress,
+    Reader,
+    Refreshing,
+    Source,
+    Span,
+    Structure,
+    TargetTable,
+)
 from dbmask_connectors import _postgres_ledger as ledger
 from dbmask_connectors import _postgres_previous as previous
 from dbmask_connectors import _postgres_refresh as refresh
@@ -158,13 +169,13 @@ class PostgresTarget:
         with translated(str(self.address)):
             return ledger.entries(self.built) if ledger.exists(self.built) else {}
 
-    def discard(self, table: TargetTable, tokens: Sequence[str], whole: bool) -> None:
+    def discard(self, table: TargetTable, chunks: Mapping[str, Span], whole: bool) -> None:
         """Take chunks out again."""
         with translated(f"{self.address}: {table.name}"):
-            ledger.discard(self.built, table, tokens, whole)
+            ledger.discard(self.built, table, list(chunks), whole)
 
     def renew(
-        self, structure: Structure, kept: Mapping[TableName, Sequence[str]], noted: Callable[[], None]
+        self, structure: Structure, kept: Mapping[TableName, Mapping[str, Span]], noted: Callable[[], None]
     ) -> tuple[str, ...]:
         """A fresh database with the rows of the kept chunks; the adopted one goes."""
         old, name = self.built, self._name
@@ -174,10 +185,10 @@ class PostgresTarget:
             self.begin()  # what this run holds is no leftover
             lost = self.create(structure)
             tables = {t.name: t for t in structure.tables}
-            for table, tokens in kept.items():
-                if tokens:
+            for table, chunks in kept.items():
+                if chunks:
                     with translated(f"{self.address}: {table}"):
-                        ledger.moved(old, self.built, tables[table], tokens, known)
+                        ledger.moved(old, self.built, tables[table], list(chunks), known)
             noted()
         finally:
             old.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from dbmask.cloner.chunks import Chunk, sealed
 from dbmask.cloner.copying import Outcome
 from dbmask.keys import KeyRing, MasterKey, new_key
 from dbmask.schema import TableName
-from dbmask.spi import Shared
+from dbmask.spi import ChunkEntry, Shared
 from dbmask.state.seal import Sealer, sealer_for
 from dbmask.state.store import ChunkRow, RunRow, State, TableRow, default_folder, now
 
@@ -79,10 +79,12 @@ class Book:
         """The columns that say which snapshot is read, and who holds it."""
         return {"snapshot": json.dumps({"token": shared.token, "position": shared.position}), "keeper": keeper}
 
-    def planned(self, chunks: Iterable[Chunk], standing: Mapping[str, int]) -> None:
-        """The ledger's chunks; ``standing`` gives the rows of those that are there, by token."""
+    def planned(self, chunks: Iterable[Chunk], standing: Mapping[str, ChunkEntry]) -> None:
+        """The ledger's chunks; ``standing`` are the entries of those that are there, by token."""
         rows = [
-            ChunkRow(r.number, r.name, r.token, r.span, r.token in standing, standing.get(r.token, 0))
+            replace(r, done=True, rows=standing[r.token].rows, checksum=bytes.fromhex(standing[r.token].sum) or None)
+            if r.token in standing
+            else r
             for r in sealed(chunks, self.sealer)
         ]
         self.state.set_chunks(self.run, rows)
@@ -97,7 +99,11 @@ class Book:
         if outcome.reports:
             tally.reports.append(outcome.reports)
         if not outcome.reused:
-            self._waiting.append(ChunkRow(chunk.number, "", "", b"", True, outcome.rows, outcome.seconds))
+            self._waiting.append(
+                ChunkRow(
+                    chunk.number, "", "", b"", True, outcome.rows, outcome.seconds, bytes.fromhex(outcome.sum) or None
+                )
+            )
             if len(self._waiting) >= _LOT or time.monotonic() - self._written > _LOT_SECONDS:
                 self._flush()
         return tally

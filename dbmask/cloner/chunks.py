@@ -13,7 +13,7 @@ from dbmask.spi import Reader, SharedSource, Span, Structure
 from dbmask.state.seal import Sealer
 from dbmask.state.store import ChunkRow
 
-__all__ = ["CHUNK_BYTES", "Chunk", "is_own", "opened", "plan_chunks", "plan_digest", "sealed"]
+__all__ = ["CHUNK_BYTES", "Chunk", "opened", "plan_chunks", "plan_digest", "sealed"]
 
 CHUNK_BYTES = 32 * 2**20
 """About how much of a table one chunk reads."""
@@ -57,15 +57,6 @@ def sealed(chunks: Iterable[Chunk], sealer: Sealer) -> list[ChunkRow]:
 def opened(rows: Iterable[ChunkRow], sealer: Sealer) -> list[Chunk]:
     """What :func:`sealed` made. Raises UsageError where the key is another."""
     return [Chunk(r.number, TableName.parse(r.name), Span.of(sealer.open(r.span, r.token)), r.token) for r in rows]
-
-
-def is_own(job: TableJob) -> bool:
-    """Whether a row's masked values follow from that row alone: only such rows stand when the table around them changed."""
-    from sqlglot import exp
-
-    whole = any(getattr(unit.bound, "whole_column", False) for unit in job.plan.units)
-    tables = sum(1 for _ in job.reading.query.find_all(exp.Table))
-    return not (whole or job.plan.filter or tables > 1)
 
 
 def plan_digest(

@@ -10,9 +10,22 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dbmask.cloner.sums import chunk_sum
 from dbmask.engine import masked_batches
 from dbmask.planner import Reading, TablePlan
-from dbmask.spi import ChunkedTarget, Progress, Reader, Receiver, SharedSource, Source, Span, Target, TargetTable
+from dbmask.spi import (
+    ChunkedTarget,
+    Progress,
+    Reader,
+    Receiver,
+    SharedSource,
+    Source,
+    Span,
+    SummedSource,
+    Target,
+    TargetTable,
+)
+from dbmask.state.seal import Sealer
 
 __all__ = ["Outcome", "TableJob", "copy_chunk", "copy_table", "merge_reports"]
 
@@ -30,12 +43,16 @@ class TableJob:
 
 @dataclass
 class Outcome:
-    """What became of a chunk: ``reports`` are those of text masks by column, ``reused`` that it was there already."""
+    """What became of a chunk: ``reports`` are those of text masks by column, ``reused`` that it was there already.
+
+    ``sum`` is the keyed checksum of its raw rows, where there is one.
+    """
 
     rows: int
     reports: dict[str, Any] = field(default_factory=dict)
     reused: bool = False
     seconds: float = 0.0
+    sum: str = ""
 
 
 def copy_table(
@@ -62,19 +79,32 @@ def copy_table(
 
 
 def copy_chunk(
-    source: Source, target: Target, reader: Reader, job: TableJob, span: Span, token: str, progress: Progress
+    source: Source,
+    target: Target,
+    reader: Reader,
+    job: TableJob,
+    span: Span,
+    token: str,
+    progress: Progress,
+    sealer: Sealer | None = None,
 ) -> Outcome:
-    """Copy one chunk in one transaction with its ledger entry; a chunk that is there already is left as it is."""
+    """Copy one chunk in one transaction with its ledger entry; a chunk that is there already is left as it is.
+
+    With a sealer its raw rows are summed up for a later run, where the source does that.
+    """
     assert isinstance(source, SharedSource)  # noqa: S101 - for the type checker: the caller has asked
     assert isinstance(target, ChunkedTarget)  # noqa: S101
     began = time.monotonic()
     narrow = replace(job, reading=replace(job.reading, query=source.narrowed(job.reading.query, span)))
     with target.chunk(token) as entry:
         if entry.done:
-            return Outcome(entry.rows, reports_of(entry.found), True)
+            return Outcome(entry.rows, reports_of(entry.found), True, sum=entry.sum)
         entry.rows, reports = copy_table(source, target, reader, narrow, progress)
         entry.found = _text_of(reports)
+        if sealer is not None and isinstance(source, SummedSource):
+            entry.sum = chunk_sum(source, reader, job, span, entry.rows, sealer)
         done = Outcome(entry.rows, {c: {k: copy(v) for k, v in vars(r).items()} for c, r in reports.items()})
+        done.sum = entry.sum
     done.seconds = time.monotonic() - began
     return done
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -18,12 +19,13 @@ from dbmask.cloner.progress import Reporter
 from dbmask.cloner.resume import Earlier, Standing, all_chunks, locked, same_storage, unchanged_chunks
 from dbmask.cloner.throttle import throttled
 from dbmask.cloner.workers import Setup, Workers
-from dbmask.errors import SnapshotGone
+from dbmask.errors import CannotShare, SnapshotGone
 from dbmask.keys import KeyRing
 from dbmask.planner import pads_for
 from dbmask.policy.model import Policy
 from dbmask.schema import TableName
 from dbmask.spi import ChunkedTarget, Reader, Shared, SharedSource, Source, Span, Structure, Target
+from dbmask.state.seal import Sealer
 
 __all__ = ["Loaded", "Loading", "Options"]
 
@@ -69,6 +71,7 @@ class Loading:
     found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
     _left: Counter[TableName] = field(default_factory=Counter)
     _shown: TableName | None = None
+    _workers: Workers | None = None
 
     @property
     def in_chunks(self) -> bool:
@@ -173,12 +176,52 @@ class Loading:
 
     def _fresh(self, stack: ExitStack, source: SharedSource) -> tuple[Shared, Reader]:
         """A new snapshot: held by a process of its own where a later run could find it, by this one where not."""
+        if not self.source.capabilities.joins_late:
+            return self._at_once(stack, source)
         if self.book.lasting:
             self.keeper = Keeper.start(self.urls[0], self.options.grace)
             shared = self.keeper.shared()
         else:
             shared = stack.enter_context(source.export())
         return shared, stack.enter_context(source.join(shared))
+
+    def _at_once(self, stack: ExitStack, source: SharedSource) -> tuple[Shared, Reader]:
+        """A snapshot that all sessions begin together, and that ends with them; of one session where they cannot."""
+        if self.options.jobs > 1:
+            try:
+                with ExitStack() as trial:
+                    workers = trial.enter_context(Workers(self._setup(None, ""), self.options.jobs, self.jobs))
+                    workers.ready()
+                    with source.export() as shared:
+                        reader = trial.enter_context(source.join(shared))
+                        workers.join(shared)
+                    self._workers = workers
+                    stack.push(trial.pop_all())
+                    return Shared(shared.token, reader.position), reader
+            except CannotShare as error:
+                self.show.phase(f"one session reads: {error}")
+        reader = stack.enter_context(self.source.snapshot())
+        return Shared(secrets.token_hex(16), reader.position), reader
+
+    def _setup(self, shared: Shared | None, building: str, count: int | None = None) -> Setup:
+        rate, count = self.options.max_rate, count or self.options.jobs
+        return Setup(
+            self.urls[0],
+            self.urls[1],
+            building,
+            shared,
+            self.policy,
+            self.structure.schema,
+            self.keys,
+            self._pads(),
+            rate / count if rate else None,
+            self._sealer,
+        )
+
+    @property
+    def _sealer(self) -> Sealer | None:
+        """What checksums are keyed by, where a later run could read them."""
+        return self.book.sealer if self.book.lasting else None
 
     def _begin(
         self, source: SharedSource, target: ChunkedTarget, shared: Shared, reader: Reader
@@ -209,7 +252,7 @@ class Loading:
         keeper = self.keeper.address if self.keeper else ""
 
         def noted() -> None:
-            self.book.planned(stands.chunks, {t: e.rows for t, e in stands.entries.items()})
+            self.book.planned(stands.chunks, stands.entries)
             facts = {**self.book.snapshot(shared, keeper), "phase": "rows"}
             self.book.building(target.building(), left_out, **facts)
 
@@ -225,30 +268,23 @@ class Loading:
         self, source: SharedSource, target: ChunkedTarget, reader: Reader, shared: Shared, chunks: list[Chunk]
     ) -> None:
         """Copy chunks: here, or by worker processes."""
-        pads = self._pads()
-        reader.use_keys(pads)
-        rate = self.options.max_rate
-        if self.options.jobs == 1 or len(chunks) <= 1:
-            progress = throttled(self.show.advance, rate)
+        reader.use_keys(self._pads())
+        alone = self.options.jobs == 1 or len(chunks) <= 1 or not self.source.capabilities.joins_late
+        if self._workers is None and alone:
+            progress = throttled(self.show.advance, self.options.max_rate)
             for one in chunks:
                 self._open(one.name)
                 job = self.jobs[one.name]
-                self._done(one, copy_chunk(self.source, self.target, reader, job, one.span, one.token, progress))
+                places = self.source, self.target, reader, job
+                self._done(one, copy_chunk(*places, one.span, one.token, progress, self._sealer))
             return
-        count = min(self.options.jobs, len(chunks))
-        setup = Setup(
-            self.urls[0],
-            self.urls[1],
-            target.building(),
-            shared,
-            self.policy,
-            self.structure.schema,
-            self.keys,
-            pads,
-            rate / count if rate else None,
-        )
-        with Workers(setup, count, self.jobs) as workers:
+        with self._workers or self._started(target, shared, min(self.options.jobs, len(chunks))) as workers:
+            if self._workers is not None:
+                workers.begin(target.building())
             workers.run(chunks, self._done, lambda name, rows: self.show.advance(rows))
+
+    def _started(self, target: ChunkedTarget, shared: Shared, count: int) -> Workers:
+        return Workers(self._setup(shared, target.building(), count), count, self.jobs)
 
     def _open(self, name: TableName) -> None:
         if name not in self.rows:

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbmask.cloner.book import Book
-from dbmask.cloner.chunks import Chunk, chunk, is_own, opened
+from dbmask.cloner.chunks import Chunk, chunk, opened
 from dbmask.cloner.copying import TableJob
+from dbmask.cloner.sums import is_own, keeps, keyed_sum, read_columns
 from dbmask.errors import UsageError
 from dbmask.schema import TableName
-from dbmask.spi import ChunkedTarget, ChunkEntry, Reader, Shared, SharedSource, Span
+from dbmask.spi import ChunkedTarget, ChunkEntry, Reader, Shared, SharedSource, Span, SummedSource
+from dbmask.state.seal import Sealer
 from dbmask.state.store import RunRow
 
 __all__ = ["Earlier", "Standing", "all_chunks", "earlier_run", "locked", "same_storage", "unchanged_chunks"]
@@ -78,21 +80,21 @@ class Standing:
 
     chunks: list[Chunk] = field(default_factory=list)
     entries: dict[str, ChunkEntry] = field(default_factory=dict)
-    discarded: dict[TableName, list[str]] = field(default_factory=dict)
+    discarded: dict[TableName, dict[str, Span]] = field(default_factory=dict)
 
-    def kept(self) -> dict[TableName, list[str]]:
-        """The tokens that stand, by table."""
-        found: dict[TableName, list[str]] = defaultdict(list)
+    def kept(self) -> dict[TableName, dict[str, Span]]:
+        """The tokens that stand, by table, with their spans: all of the table where nothing of it is discarded."""
+        found: dict[TableName, dict[str, Span]] = defaultdict(dict)
         for one in self.chunks:
             if one.token in self.entries:
-                found[one.name].append(one.token)
+                found[one.name][one.token] = one.span if one.name in self.discarded else Span(one.name)
         return dict(found)
 
     def apply(self, target: ChunkedTarget, jobs: Mapping[TableName, TableJob]) -> None:
         """Take out what does not stand."""
         kept = self.kept()
-        for name, tokens in self.discarded.items():
-            target.discard(jobs[name].target, tokens, whole=not kept.get(name))
+        for name, chunks in self.discarded.items():
+            target.discard(jobs[name].target, chunks, whole=not kept.get(name))
 
 
 def locked(source: SharedSource, reader: Reader, jobs: Mapping[TableName, TableJob]) -> dict[TableName, str]:
@@ -122,8 +124,11 @@ def unchanged_chunks(
         by_table[one.name].append(one)
     made = Standing()
     for name, chunks in by_table.items():
-        good = _unchanged(chunks, ledger, source, reader, jobs[name], earlier.shared)
-        bad = [c.token for c in chunks if c.token in ledger and c.token not in good]
+        if isinstance(source, SummedSource):
+            good = _same_sums(chunks, ledger, source, reader, jobs[name], book.sealer)
+        else:
+            good = _unchanged(chunks, ledger, source, reader, jobs[name], earlier.shared)
+        bad = {c.token: c.span for c in chunks if c.token in ledger and c.token not in good}
         if bad:
             made.discarded[name] = bad
         made.entries |= {t: ledger[t] for t in good}
@@ -157,3 +162,31 @@ def _unchanged(
     verdicts = source.unchanged(reader, [(c.span, ledger[c.token].rows) for c in there], since)
     bad = {ledger[c.token].group for c, good in zip(there, verdicts, strict=True) if not good}
     return {c.token for c in there if ledger[c.token].group not in bad}
+
+
+def _same_sums(
+    chunks: Sequence[Chunk],
+    ledger: Mapping[str, ChunkEntry],
+    source: SummedSource,
+    reader: Reader,
+    job: TableJob,
+    sealer: Sealer,
+) -> set[str]:
+    """The tokens of chunks whose raw rows have the checksum that they had.
+
+    Where the key is masked the replica's rows cannot be told apart by its ranges: a table stands or falls as one.
+    """
+    if not is_own(job):
+        return set()
+    there = [c for c in chunks if c.token in ledger]
+    good: set[str] = set()
+    for one in there:
+        columns = source.span_columns(one.span)
+        same = bool(columns and ledger[one.token].sum) and ledger[one.token].sum == keyed_sum(
+            source.span_sum(reader, one.span, read_columns(job)), sealer
+        )
+        if same:
+            good.add(one.token)
+        elif not keeps(job, columns):
+            return set()
+    return good

@@ -2,7 +2,8 @@
 
 A worker is given the next chunk when it has finished one, so that what waits is bounded by the number of workers. What is
 left to Python runs in the worker that read it. A worker that dies is replaced and its chunk given out again: its
-transaction either stands, with its ledger entry, or is undone by the server.
+transaction either stands, with its ledger entry, or is undone by the server. Where a snapshot cannot be joined later, the
+workers are started first, begin their snapshots together, and who dies is not replaced: the others do its work.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,14 @@ from dbmask import errors
 from dbmask.cloner.chunks import Chunk
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk
 from dbmask.cloner.throttle import throttled
-from dbmask.errors import ConnectorError, DbmaskError
+from dbmask.errors import CannotShare, ConnectorError, DbmaskError
 from dbmask.keys import KeyRing
 from dbmask.planner import Profile, build_plan, reading
 from dbmask.policy.model import Policy
 from dbmask.registry import connector_for
 from dbmask.schema import Schema, TableName
-from dbmask.spi import ChunkedTarget, Pads, Shared, SharedSource
+from dbmask.spi import ChunkedTarget, Pads, Reader, Shared, SharedSource
+from dbmask.state.seal import Sealer
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -40,21 +42,29 @@ _SPAWN = multiprocessing.get_context("spawn")
 _TELL_SECONDS = 0.2
 _LIVES = 3
 """How many workers may die over one chunk."""
+_START_SECONDS = 60.0
+_JOIN_SECONDS = 10.0
+"""Writers of the source may be waiting for as long."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """All that a worker needs from the start. It travels through a pipe, since it holds keys and passwords."""
+    """All that a worker needs from the start. It travels through a pipe, since it holds keys and passwords.
+
+    Without ``shared`` the snapshot and ``building`` are told later (:meth:`Workers.join`, :meth:`Workers.begin`). With a
+    ``sealer`` chunks are summed up.
+    """
 
     source: str
     target: str
     building: str
-    shared: Shared
+    shared: Shared | None
     policy: Policy
     schema: Schema
     keys: KeyRing
     pads: Pads
     rate: float | None = None
+    sealer: Sealer | None = None
 
     def __repr__(self) -> str:
         return "Setup(...)"
@@ -89,6 +99,7 @@ class Workers:
         bare = replace(setup, keys=KeyRing(None, setup.keys.epoch))
         master = setup.keys.master if setup.keys.fingerprint() else None
         self._setup = pickle.dumps((bare, master))
+        self._replaces = setup.shared is not None
         self._jobs = jobs
         self._packed: dict[TableName, bytes] = {}
         self._workers = [_Worker(self._setup) for _ in range(count)]
@@ -97,8 +108,42 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End them; a second call does nothing."""
         for worker in self._workers:
             worker.end()
+        self._workers.clear()
+
+    def ready(self) -> None:
+        """Wait until all of them could begin a snapshot. Raises what one of them raised."""
+        self._told("ready", _START_SECONDS)
+
+    def join(self, shared: Shared) -> None:
+        """Let them begin their snapshots, while :meth:`SharedSource.export` lasts. Raises CannotShare where that takes long."""
+        for worker in self._workers:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                worker.pipe.send(shared)
+        self._told("joined", _JOIN_SECONDS)
+
+    def begin(self, building: str) -> None:
+        """Tell them where the replica is built."""
+        for worker in self._workers:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                worker.pipe.send(building)
+
+    def _told(self, word: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        for worker in self._workers:
+            if not worker.pipe.poll(max(0.0, deadline - time.monotonic())):
+                raise CannotShare("the sessions did not begin in time")
+            try:
+                what, body = worker.pipe.recv()
+            except (EOFError, OSError):
+                raise ConnectorError("a worker process died before it began") from None
+            if what != word:
+                raise _error(*body)
 
     def run(
         self,
@@ -165,14 +210,25 @@ class Workers:
             raise ConnectorError(f"{chunk.name}: {_LIVES} worker processes died over the same part of this table")
         self._workers.remove(worker)
         waiting.appendleft(chunk)
+        if not self._replaces:
+            self._rest(waiting)
+            return
         fresh = _Worker(self._setup)
         self._workers.append(fresh)
         self._give(fresh, waiting)
 
+    def _rest(self, waiting: deque[Chunk]) -> None:
+        """Those who are left go on."""
+        if not self._workers:
+            raise ConnectorError("every worker process has died, and with them the snapshot that they read")
+        for worker in self._workers:
+            if worker.chunk is None:
+                self._give(worker, waiting)
+
 
 def _error(kind: str, text: str) -> DbmaskError:
     made = getattr(errors, kind, None)
-    plain = (ConnectorError, errors.SnapshotGone, errors.MaskError, errors.UsageError, DbmaskError)
+    plain = (ConnectorError, errors.SnapshotGone, CannotShare, errors.MaskError, errors.UsageError, DbmaskError)
     return made(text) if made in plain else DbmaskError(text)
 
 
@@ -213,16 +269,32 @@ def _work(pipe: Connection, setup: Setup) -> None:
     ):
         if not isinstance(source, SharedSource) or not isinstance(target, ChunkedTarget):
             raise errors.UsageError("these databases cannot be cloned by several workers")
-        target.join(setup.building)
-        with source.join(setup.shared) as reader:
+        with _joined(pipe, source, target, setup) as reader:
             reader.use_keys(setup.pads)
             progress = throttled(_teller(pipe), setup.rate)
             while True:
                 chunk, packed = pipe.recv()
                 if packed is not None:
                     jobs[chunk.name] = planned.job(packed, source.capabilities)
-                outcome = copy_chunk(source, target, reader, jobs[chunk.name], chunk.span, chunk.token, progress)
+                outcome = copy_chunk(
+                    source, target, reader, jobs[chunk.name], chunk.span, chunk.token, progress, setup.sealer
+                )
                 pipe.send(("done", outcome))
+
+
+@contextmanager
+def _joined(pipe: Connection, source: SharedSource, target: ChunkedTarget, setup: Setup) -> Iterator[Reader]:
+    """The snapshot, and the building area: as they are known from the start, or when they are."""
+    if setup.shared is not None:
+        target.join(setup.building)
+        with source.join(setup.shared) as reader:
+            yield reader
+        return
+    _send(pipe, "ready", None)
+    with source.join(pipe.recv()) as reader:
+        _send(pipe, "joined", None)
+        target.join(pipe.recv())
+        yield reader
 
 
 class _Planned:

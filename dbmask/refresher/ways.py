@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbmask.cloner.chunks import is_own
 from dbmask.cloner.copying import TableJob
+from dbmask.cloner.sums import is_own
 from dbmask.policy.jobs import Job
 from dbmask.refresher.baseline import Facts, key_of, table_digest
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbmask.cloner import CloneResult, Options, clone
 from dbmask.engine import masked_batches
@@ -27,6 +27,7 @@ __all__ = [
     "POLICY",
     "SCHEMA",
     "Place",
+    "Where",
     "Writer",
     "children",
     "contents",
@@ -79,9 +80,23 @@ _QUERIES = (
 )
 
 
+class Where(Protocol):
+    """Where a test's databases and state are."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def state(self) -> str: ...
+    def url(self, name: str) -> str: ...
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a test's databases and state are."""
+    """Places in PostgreSQL."""
 
     postgres: Postgres
     source: str
@@ -125,7 +140,7 @@ def leftovers(postgres: Postgres, place: Place) -> dict[str, list[Any]]:
         }
 
 
-def run_clone(place: Place, target: str | None = None, **options: Any) -> CloneResult:
+def run_clone(place: Where, target: str | None = None, **options: Any) -> CloneResult:
     """A clone within this process."""
     policy = Policy.from_text(POLICY, "yaml")
     moving = Options(**{"chunk_bytes": 16_384, **options.pop("moving", {})})
@@ -136,7 +151,7 @@ def run_clone(place: Place, target: str | None = None, **options: Any) -> CloneR
     return clone(policy, *urls, options=moving, **{"keys": example_keys(), "keep_previous": 0, **options})
 
 
-def start_clone(place: Place, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start_clone(place: Where, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """A clone by the command line, in a process of its own."""
     policy = place.folder / "policy.yaml"
     if not policy.exists():
@@ -165,14 +180,16 @@ def start_clone(place: Place, *more: str, environment: dict[str, str] | None = N
     return subprocess.Popen([*argv, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def expected(place: Place, shared: Shared | None = None) -> dict[str, list[Any]]:
+def expected(place: Where, shared: Shared | None = None) -> dict[str, list[Any]]:
     """The masked rows of every table, read from the source without any of the cloner: in a snapshot that is held, or now."""
     policy = Policy.from_text(POLICY, "yaml")
     keys = example_keys()
     url = place.url(place.source)
     with closing(connector_for(url).source(url)) as source:
         plan = plan_source(policy, source, Profile.CLONE, keys).require()
-        jobs = {t.name: reading(t, "postgres") for t in plan if t.name.name not in ("event_a", "event_b")}
+        jobs = {
+            t.name: reading(t, source.capabilities.dialect) for t in plan if t.name.name not in ("event_a", "event_b")
+        }
         opened: AbstractContextManager[Reader] = source.snapshot() if shared is None else _sharing(source).join(shared)
         with opened as reader:
             reader.use_keys(pads_for((j.query for j in jobs.values()), keys))
