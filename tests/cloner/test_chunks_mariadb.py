@@ -15,7 +15,9 @@ from dbmask.cloner.copying import Outcome, copy_chunk
 from dbmask.cloner.progress import Quiet
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.keys import KeyRing, MasterKey
+from dbmask.spi import Progress, TargetTable
 from dbmask.state import State
+from dbmask_connectors._mysql_insert import Inserter
 from dbmask_connectors._mysql_target import MySQLTarget
 from tests.cloner.crashing import expected, run_clone
 from tests.cloner.crashing_mariadb import MariaPlace, MariaWriter, contents, leftovers, make, replica_rows, unmake
@@ -243,3 +245,26 @@ def test_ddl_waits_while_a_clone_reads(place: MariaPlace, monkeypatch: pytest.Mo
     monkeypatch.setattr("dbmask.cloner.loading.copy_chunk", copy)
     assert run_clone(replace(place)).certificate.passed and refused
     assert replica_rows(place) == expected(place)
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_chunks_that_stay_within_the_server(place: MariaPlace, monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    tried: list[int | None] = []
+    copied = Inserter.copy
+
+    def copy(self: Inserter, table: TargetTable, progress: Progress, undo: str) -> int | None:
+        assert undo == "ROLLBACK TO SAVEPOINT dbmask_rows"
+        if not quiet:
+            place.sql("INSERT INTO kept SELECT max(a) + 1, 'written meanwhile' FROM kept")
+        tried.append(copied(self, table, progress, undo))
+        return tried[-1]
+
+    place.sql("CREATE TABLE kept (a int PRIMARY KEY, b text); INSERT INTO kept SELECT seq, md5(seq) FROM seq_1_to_300")
+    monkeypatch.setattr("dbmask_connectors._mysql_target.WORTH_ROWS", 0)
+    monkeypatch.setattr(Inserter, "copy", copy)
+    monkeypatch.setattr("tests.cloner.crashing.POLICY", _policy() + '  kept: {columns: {"*": keep}}\n')
+    done = run_clone(place, state=place.state, moving={"chunk_bytes": 2**20})
+    assert tried == [300 if quiet else None] and done.certificate.passed
+    assert place.server.mysql(place.target, "SELECT count(*), max(a) FROM kept") == "300\t300\n"
+    with State(place.state) as state:
+        assert state.runs(1)[0].status == "done"

@@ -113,7 +113,9 @@ def test_what_is_written_is_read(place: Place, rows: list[tuple[Any, ...]]) -> N
     assert written(place, a, columns) == len(rows)
     assert read(place, a) == columns
     dests = destinations(place.writer, place.name, b)
-    assert stream_rows(MySQLReader(place.reader), place.writer, b, dests, select_all(a), lambda n: None) == len(rows)
+    assert stream_rows(MySQLReader(place.reader), place.writer, b, dests, select_all(a), lambda n: None, "") == len(
+        rows
+    )
     assert place.reader.run("CHECKSUM TABLE b")[0][1] == place.reader.run("CHECKSUM TABLE a")[0][1]
 
 
@@ -228,7 +230,7 @@ def test_memory_is_flat(place: Place, python: bool) -> None:
             assert sink.end() == 25_000
         else:
             assert (
-                stream_rows(MySQLReader(place.reader), place.writer, copied, dests, select_all(big), lambda n: None)
+                stream_rows(MySQLReader(place.reader), place.writer, copied, dests, select_all(big), lambda n: None, "")
                 == 25_000
             )
         _, peak = tracemalloc.get_traced_memory()

@@ -354,8 +354,8 @@ def inserting(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     results: list[int | None] = []
     copied = Inserter.copy
 
-    def noted(self: Inserter, table: TargetTable, progress: Progress) -> int | None:
-        results.append(copied(self, table, progress))
+    def noted(self: Inserter, table: TargetTable, progress: Progress, undo: str) -> int | None:
+        results.append(copied(self, table, progress, undo))
         return results[-1]
 
     monkeypatch.setattr(_mysql_target, "WORTH_ROWS", 0)
