@@ -95,7 +95,7 @@ def _table(result: Result) -> tuple[list[str], list[list[Any]]]:
     """Heads and rows of the metric's table: every field, or the worst classes."""
     if result.score is not None:
         columns = _FIELDS[result.name]
-        rows = [[d["field"], *(_WORDS.get(d.get(k), d.get(k)) for k in columns.values())] for d in result.details]
+        rows = [[d["field"], *(_WORDS.get(str(d.get(k)), d.get(k)) for k in columns.values())] for d in result.details]
         return ["Field", *columns], rows
     key = next((k for k in _CLASSES if k in result.details[0]), "risk")
     rows = []

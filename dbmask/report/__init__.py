@@ -23,7 +23,9 @@ def render(package: str, template: str, context: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"figure": figure, "short": short, "numeric_columns": numeric_columns}
+    environment.filters["figure"] = figure
+    environment.filters["short"] = short
+    environment.filters["numeric_columns"] = numeric_columns
     return environment.get_template(template).render(context)
 
 

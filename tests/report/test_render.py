@@ -29,6 +29,6 @@ def test_figure() -> None:
 
 def test_columns_of_numbers() -> None:
     """A gap is none and a flag is no number."""
-    rows = [["a", 1, None, True, None], ["b", None, 2.5, False, None]]
+    rows: list[list[object]] = [["a", 1, None, True, None], ["b", None, 2.5, False, None]]
     assert numeric_columns(rows) == [False, True, True, False, False]
     assert numeric_columns([]) == []
