@@ -1,4 +1,4 @@
-"""docs/tutorial.md from top to bottom: its files are written, its commands run, and what they print is what stands there."""
+"""Pages of docs/ from top to bottom: their files are written, their commands run, and what they print is what stands there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("tutorial", "analytics", "ner")}
+REPORTS = {"tutorial": ["risk.html", "utility.html", "k.html"], "analytics": ["risk.html", "python.html"], "ner": []}
+"""The reports that a page makes."""
 
 
 @pytest.fixture
@@ -72,12 +74,14 @@ def differences(page: str, folder: Path, environment: dict[str, str]) -> tuple[l
     return wrong, commands
 
 
-def test_the_tutorial_does_what_it_says(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_what_it_says(name: str, tmp_path: Path, environment: dict[str, str]) -> None:
     """Every block in its order; the reports it makes fetch nothing."""
-    wrong, commands = differences(PAGE, tmp_path, environment)
+    wrong, commands = differences(PAGES[name], tmp_path, environment)
     assert not wrong, "\n".join(wrong)
-    assert commands >= 20
-    for report in ("risk.html", "utility.html", "k.html"):
+    assert commands >= (20 if name == "tutorial" else 2)
+    assert sorted(p.name for p in tmp_path.glob("*.html")) == sorted(REPORTS[name])
+    for report in REPORTS[name]:
         page = (tmp_path / report).read_text("utf-8")
         assert "<svg" in page and not re.search(r"""(src|href)=["']?https?://""", page)
 
@@ -90,6 +94,13 @@ def test_a_page_that_differs_is_noticed(tmp_path: Path, environment: dict[str, s
     assert differences(right, tmp_path, environment) == ([], 1)
 
 
-def test_it_has_the_five_parts() -> None:
+def test_the_tutorial_has_five_parts() -> None:
     """Numbered, in order."""
-    assert re.findall(r"^## (\d)\.", PAGE, re.M) == ["1", "2", "3", "4", "5"]
+    assert re.findall(r"^## (\d)\.", PAGES["tutorial"], re.M) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_its_links_lead_somewhere(name: str) -> None:
+    """Links to other files of the project."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[name])
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
