@@ -38,7 +38,7 @@ test:
 
 bench:
 	@scripts/setup.sh dev
-	@scripts/servers.sh
+	@scripts/servers.sh pgbouncer
 	@$(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -r benchmarks/rivals.txt
 	$(PY) benchmarks/run.py
 

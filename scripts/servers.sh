@@ -9,6 +9,8 @@ command -v java >/dev/null || missing+=(default-jdk-headless)
 [ -e /usr/share/java/postgresql.jar ] || missing+=(libpostgresql-jdbc-java)
 # The reports are looked at in a browser.
 command -v chromium >/dev/null || missing+=(chromium)
+# What the caller wants besides: rivals of benchmarks.
+for extra in "$@"; do command -v "$extra" >/dev/null || [ -x "/usr/sbin/$extra" ] || missing+=("$extra"); done
 [ ${#missing[@]} = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "Installing ${missing[*]} ..." >&2

@@ -34,7 +34,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._filling: set[Key] = set()
         self._closed = False
-        self._resetting = 0
+        self._resetting: list[Backend] = []
         self.reachable = True
 
     @property
@@ -67,11 +67,11 @@ class Pool:
         """Take back a client's connection. ``clean``: the source has answered everything, outside a transaction."""
         backend.link.rest()
         # A cancellation that is still on its way would hit the next client.
-        enough = self.waiting + self._resetting >= self.kept
+        enough = self.waiting + len(self._resetting) >= self.kept
         if not clean or backend.cancelled or self._closed or enough or backend.link.lost:
             backend.link.abort()
         else:
-            self._resetting += 1
+            self._resetting.append(backend)
             self._begin(self._reset(backend))
 
     async def close(self) -> None:
@@ -81,6 +81,8 @@ class Pool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for backend in self._resetting:  # a task that is cancelled before it has begun cleans nothing up
+            backend.link.abort()
         for waiting in self._waiting.values():
             for backend in waiting:
                 backend.link.abort()
@@ -134,7 +136,7 @@ class Pool:
             backend.link.abort()
             raise
         finally:
-            self._resetting -= 1
+            self._resetting.remove(backend)
         if self._closed or backend.link.lost:
             backend.link.abort()
         else:

@@ -49,7 +49,7 @@ tables:
 relations:
   - public.ticket.no -> public.customer.no
   - {from: "t(a, b)", to: "public.u(c, d)"}
-jobs: {nightly: {}}
+jobs: {nightly: {source: "env:A", target: "env:B"}}
 """)
     customer, country, audit, scratch = policy.tables
     masks = {c.name: c.mask for c in customer.columns}
@@ -64,7 +64,7 @@ jobs: {nightly: {}}
     assert (customer.filter, customer.where, customer.mode) == ("id > 5", "p.yaml:8", TableMode.MASK)
     assert [t.mode.value for t in (country, audit, scratch)] == ["keep", "empty", "skip"]
     assert (policy.key, policy.epoch, policy.default) == ("env:K", "2026", Default.DENY)
-    assert policy.sections == {"jobs": {"nightly": {}}}
+    assert policy.sections == {"jobs": {"nightly": {"source": "env:A", "target": "env:B"}}}
     first, second = policy.relations
     assert (first.table, first.columns, first.ref_columns) == (TableName("public", "ticket"), ("no",), ("no",))
     assert (second.table, second.columns, second.ref_table) == (
@@ -338,12 +338,12 @@ def test_what_an_included_file_may_not_be(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_what_is_said_and_not_of_how(tmp_path: Path) -> None:
-    one = load("version: 1\njobs: {a: 1.0, b: [.inf, 2024-01-01, null]}\ntables: {t: keep, u: skip}")
-    other = load("# the same\ntables:\n  u: skip\n  t: keep\njobs: {b: [.inf, '2024-01-01', ~], a: 1}\nversion: 1")
+    one = load("version: 1\nallow_residue: {a: 1.0, b: [.inf, 2024-01-01, null]}\ntables: {t: keep, u: skip}")
+    other = load("# the same\ntables:\n  u: skip\n  t: keep\nallow_residue: {b: [.inf, '2024-01-01', ~], a: 1}\nversion: 1")
     assert one.digest == other.digest
     assert len(one.digest) == 64
     dates = {"b": [float("inf"), date(2024, 1, 1), None], "a": 1}
-    data = {"version": 1, "jobs": dates, "tables": {"t": "keep", "u": "skip"}}
+    data = {"version": 1, "allow_residue": dates, "tables": {"t": "keep", "u": "skip"}}
     assert Policy.from_dict(data).digest == one.digest
     assert Policy.from_dict({**data, "default": "keep"}).digest != one.digest
 

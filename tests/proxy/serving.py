@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -38,6 +38,7 @@ class Place:
     users: Path
     source: str
     role_url: str
+    clients: list[psycopg.Connection[tuple[object, ...]]] = field(default_factory=list)
 
     @property
     def database(self) -> str:
@@ -54,9 +55,11 @@ class Place:
             assert run(["install", str(self.policy), *role, "--password-file", str(word), "--harden"]) == 0
 
     def client(self, port: int, **more: str) -> psycopg.Connection[tuple[object, ...]]:
-        """A connection through the proxy, in autocommit mode."""
+        """A connection through the proxy, in autocommit mode; it is closed with the proxy."""
         given = {"host": "127.0.0.1", "port": str(port), "user": "ana", "dbname": self.database, "password": WORD}
-        return psycopg.connect(" ".join(f"{k}='{v}'" for k, v in {**given, **more}.items()), autocommit=True)
+        made = psycopg.connect(" ".join(f"{k}='{v}'" for k, v in {**given, **more}.items()), autocommit=True)
+        self.clients.append(made)
+        return made
 
 
 @contextmanager
@@ -115,6 +118,8 @@ def proxy(place: Place, *more: str) -> Iterator[tuple[subprocess.Popen[str], int
         assert line.startswith("Listening on 127.0.0.1:"), line
         yield process, int(line.rpartition(":")[2])
     finally:
+        while place.clients:
+            place.clients.pop().close()
         process.terminate()
         try:
             print(process.communicate(timeout=15)[1])  # for who looks at a test that failed
