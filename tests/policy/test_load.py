@@ -339,7 +339,9 @@ def test_what_an_included_file_may_not_be(tmp_path: Path) -> None:
 
 def test_the_digest_is_of_what_is_said_and_not_of_how(tmp_path: Path) -> None:
     one = load("version: 1\nallow_residue: {a: 1.0, b: [.inf, 2024-01-01, null]}\ntables: {t: keep, u: skip}")
-    other = load("# the same\ntables:\n  u: skip\n  t: keep\nallow_residue: {b: [.inf, '2024-01-01', ~], a: 1}\nversion: 1")
+    other = load(
+        "# the same\ntables:\n  u: skip\n  t: keep\nallow_residue: {b: [.inf, '2024-01-01', ~], a: 1}\nversion: 1"
+    )
     assert one.digest == other.digest
     assert len(one.digest) == 64
     dates = {"b": [float("inf"), date(2024, 1, 1), None], "a": 1}
