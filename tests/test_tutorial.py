@@ -1,4 +1,4 @@
-"""docs/tutorial.md from top to bottom: its files are written, its commands run, and what they print is what stands there."""
+"""Pages of docs/ from top to bottom: their files are written, their commands run, and what they print is what stands there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
-BLOCKS = [m.groups() for m in re.finditer(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", PAGE, re.S | re.M)]
-"""Language, name of a file to be written, contents."""
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("tutorial", "analytics", "ner")}
+REPORTS = {"tutorial": ["risk.html", "utility.html", "k.html"], "analytics": ["risk.html", "python.html"], "ner": []}
+"""The reports that a page makes."""
 
 
 @pytest.fixture
@@ -36,6 +36,12 @@ def printed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
+def blocks(page: str) -> list[tuple[str, str | None, str]]:
+    """Language, name of a file to be written, contents."""
+    found = re.finditer(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", page, re.S | re.M)
+    return [(m[1], m[2], m[3]) for m in found]
+
+
 def session(block: str) -> list[tuple[str, str]]:
     """Commands and their outputs."""
     parts = re.split(r"^\$ (.*)\n", block, flags=re.M)
@@ -43,30 +49,58 @@ def session(block: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def test_the_tutorial_does_what_it_says(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Every block in its order."""
+def differences(page: str, folder: Path, environment: dict[str, str]) -> tuple[list[str], int]:
+    """Follow a page in ``folder``: what printed something else than the page shows, and how many commands there were."""
     said: str | None = None
     commands = 0
-    for language, name, body in BLOCKS:
+    wrong = []
+    for language, name, body in blocks(page):
         if name:
-            (tmp_path / name).write_text(body, "utf-8")
+            (folder / name).write_text(body, "utf-8")
         elif language == "console":
             for command, output in session(body):
-                assert printed(["bash", "-c", command], tmp_path, environment) == output, command
                 commands += 1
+                if (real := printed(["bash", "-c", command], folder, environment)) != output:
+                    wrong.append(f"$ {command}\n{real}")
         elif language == "python":
-            assert said is None
-            said = printed([sys.executable, "-c", body], tmp_path, environment)
+            assert said is None, "a program whose output is not shown"
+            said = printed([sys.executable, "-c", body], folder, environment)
         else:
             assert language == "text" and said is not None, f"a block of kind {language} that nothing explains"
-            assert body == said
+            if said != body:
+                wrong.append(said)
             said = None
-    assert said is None and commands >= 20
-    for report in ("risk.html", "utility.html"):
+    assert said is None, "a program whose output is not shown"
+    return wrong, commands
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_what_it_says(name: str, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Every block in its order; the reports it makes fetch nothing."""
+    wrong, commands = differences(PAGES[name], tmp_path, environment)
+    assert not wrong, "\n".join(wrong)
+    assert commands >= (20 if name == "tutorial" else 2)
+    assert sorted(p.name for p in tmp_path.glob("*.html")) == sorted(REPORTS[name])
+    for report in REPORTS[name]:
         page = (tmp_path / report).read_text("utf-8")
         assert "<svg" in page and not re.search(r"""(src|href)=["']?https?://""", page)
 
 
-def test_it_has_the_five_parts() -> None:
+def test_a_page_that_differs_is_noticed(tmp_path: Path, environment: dict[str, str]) -> None:
+    """An output that the product does not print, of a command and of a program."""
+    page = "```text in.txt\nAlice\n```\n```console\n$ cat in.txt\nBob\n```\n```python\nprint(1)\n```\n```text\n2\n```\n"
+    assert differences(page, tmp_path, environment) == (["$ cat in.txt\nAlice\n", "1\n"], 1)
+    right = page.replace("Bob", "Alice").replace("\n2\n", "\n1\n")
+    assert differences(right, tmp_path, environment) == ([], 1)
+
+
+def test_the_tutorial_has_five_parts() -> None:
     """Numbered, in order."""
-    assert re.findall(r"^## (\d)\.", PAGE, re.M) == ["1", "2", "3", "4", "5"]
+    assert re.findall(r"^## (\d)\.", PAGES["tutorial"], re.M) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_its_links_lead_somewhere(name: str) -> None:
+    """Links to other files of the project."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[name])
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []

@@ -41,13 +41,14 @@ def page(results: Sequence[Result], dataset_info: Mapping[str, Any] | None = Non
             "passed": sum(r.passed for r in results),
             "rows": _ROWS,
             "tables": [_table(r) for r in results],
+            "names": _NAMES,
         },
     )
 
 
 _FIELDS = {
     "Field Retention": {
-        "Kept": "retention_rate",
+        "Kept, %": "pct_unchanged",
         "Modified, %": "pct_modified",
         "Dropped, %": "pct_dropped",
         "Status": "status",
@@ -71,6 +72,22 @@ _FIELDS = {
 }
 """The columns of a utility metric's table, and where their cells stand in its details."""
 
+_WORDS = {"unknown": "not comparable", "partial": "in part"}
+"""Words of the details that say little by themselves."""
+
+_NAMES = {
+    "k_min": "Smallest class (k)",
+    "k_mean": "Mean class",
+    "l_min": "Fewest values (l)",
+    "l_mean": "Mean values",
+    "t_max": "Largest distance (t)",
+    "t_mean": "Mean distance",
+    "num_classes": "Classes",
+    "at_risk_records": "Records at risk",
+    "pct_at_risk": "Share at risk, %",
+}
+"""Figures of source and replica in words."""
+
 _CLASSES = {"risk": "Risk", "distinct_values": "Values", "emd": "Distance"}
 
 
@@ -78,7 +95,8 @@ def _table(result: Result) -> tuple[list[str], list[list[Any]]]:
     """Heads and rows of the metric's table: every field, or the worst classes."""
     if result.score is not None:
         columns = _FIELDS[result.name]
-        return ["Field", *columns], [[d["field"], *(d.get(k) for k in columns.values())] for d in result.details]
+        rows = [[d["field"], *(_WORDS.get(str(d.get(k)), d.get(k)) for k in columns.values())] for d in result.details]
+        return ["Field", *columns], rows
     key = next((k for k in _CLASSES if k in result.details[0]), "risk")
     rows = []
     for detail in result.details[:_ROWS]:

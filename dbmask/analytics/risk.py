@@ -27,7 +27,7 @@ METRICS: dict[str, Callable[[Question], Result]] = {
 def run(
     records: Iterable[Mapping[str, Any]],
     quasi_identifiers: Sequence[str],
-    sensitive_attr: str | None,
+    sensitive_attr: str | None = None,
     analytics: Sequence[str] | None = None,
     k_threshold: int = 2,
     l_threshold: int = 2,
@@ -35,7 +35,7 @@ def run(
 ) -> list[Result]:
     """Measure records (mappings of field to value). Raises AnalyticsError, a ValueError, where they cannot be measured.
 
-    ``analytics`` names the metrics to run, in order; all by default.
+    ``analytics`` names the metrics to run, in order; all by default, without a sensitive attribute k-anonymity alone.
     """
     frame = frame_of(records)
     return run_frame(frame, quasi_identifiers, sensitive_attr, analytics, k_threshold, l_threshold, t_threshold)

@@ -68,7 +68,10 @@ def command() -> None:
 @click.option("--l-threshold", type=click.IntRange(min=1), help="Least number of sensitive values.  [default: 2]")
 @click.option("--t-threshold", type=click.FloatRange(0, 1), help="Largest distance.  [default: 0.2]")
 @click.option("--analytics", multiple=True, metavar="NAME...", help="k_anonymity, l_diversity, t_closeness; all.")
-@click.option("--original", metavar="FILE", help="The data before masking: its figures stand beside.")
+@click.option(
+    "--original", metavar="FILE|URL", help="The data before masking, a file or a database: its figures beside."
+)
+@click.option("--original-table", metavar="TABLE", help="The table in the database of --original; by default --table.")
 @_PRESET
 @_REPORT
 @_FORMAT
@@ -84,6 +87,7 @@ def risk_command(
     t_threshold: float | None,
     analytics: tuple[str, ...],
     original: str | None,
+    original_table: str | None,
     preset: str | None,
     report: str | None,
     form: str,
@@ -96,14 +100,13 @@ def risk_command(
     from dbmask.analytics import PRESETS, risk
     from dbmask.analytics.readers import read_file, read_groups
 
-    fields = [*qi, *([sa] if sa else [])]
+    fields = list(dict.fromkeys([*qi, *([sa] if sa else [])]))
     if source is not None and (path is not None or table is None):
         raise UsageError("--source goes with --table and without --input")
-    if source is None and (path is None or table is not None):
+    if source is None and path is None:
         raise UsageError("give --input FILE, or --source URL and --table TABLE")
-    frame: Frame = (
-        read_file(str(path), fields) if source is None else read_groups(source, str(table), list(dict.fromkeys(fields)))
-    )
+    before = _before(original, original_table, table, source is None)
+    frame = read_file(str(path), fields) if source is None else read_groups(source, str(table), fields)
     given = PRESETS[preset] if preset else {"k": 2, "l": 2, "t": 0.2}
     limits = (
         int(given["k"]) if k_threshold is None else k_threshold,
@@ -111,10 +114,27 @@ def risk_command(
         given["t"] if t_threshold is None else t_threshold,
     )
     results = risk.run_frame(frame, qi, sa, analytics or None, *limits)
-    if original is not None:
-        before = risk.run_frame(read_file(original, fields), qi, sa, analytics or None, *limits)
-        results = risk.compare(before, results)
+    if before is not None:
+        read = read_file(before[0], fields) if before[1] is None else read_groups(before[0], before[1], fields)
+        results = risk.compare(risk.run_frame(read, qi, sa, analytics or None, *limits), results)
     _finish(results, {"records": frame.total, "data": path or table}, report, form, no_fail)
+
+
+def _before(
+    original: str | None, own_table: str | None, table: str | None, of_file: bool
+) -> tuple[str, str | None] | None:
+    """What --original names: a file, or a database (``://``) and the table in it."""
+    database = original is not None and "://" in original
+    if own_table is not None and not database:
+        raise UsageError("--original-table goes with --original URL")
+    if of_file and table is not None:
+        raise UsageError("--table goes with --source; the table of --original URL is --original-table")
+    if original is None or not database:
+        return None if original is None else (original, None)
+    name = own_table or table
+    if name is None:
+        raise UsageError("--original URL needs --original-table TABLE")
+    return original, name
 
 
 @command.command("utility", cls=_Lists)
@@ -168,6 +188,8 @@ def utility_command(
     """
     from dbmask.analytics import PRESETS, utility
 
+    if table is not None and source is None and target is None:
+        raise UsageError("--table goes with --source or --target")
     before = _side(original, source, table, "--original", "--source")
     after = _side(anonymized, target, table, "--anonymized", "--target")
     asked = (field_retention_threshold, statistical_fidelity_threshold, information_loss_threshold)
@@ -205,10 +227,13 @@ def _finish(results: list[Result], info: dict[str, Any], report: str | None, for
 
 
 def _line(result: Result) -> str:
+    beside = ""
     if result.score is not None:
         figure = f"score={result.score:.2f}"
     else:
         key = next(k for k in ("k_min", "l_min", "t_max") if k in result.summary)
         figure = f"{key}={result.summary[key]}"
+        if "source" in result.summary:
+            beside = f"  (before: {result.summary['source'][key]})"
     mark, word = ("✓", "passed") if result.passed else ("✗", "failed")
-    return f"{mark}  {result.name:<26}{figure:<10}  {word}"
+    return f"{mark}  {result.name:<26}{figure:<10}  {word}{beside}"

@@ -8,7 +8,7 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
+from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, state_option, state_url
 
 __all__ = ["command"]
 
@@ -26,9 +26,7 @@ __all__ = ["command"]
     help="Write the run's certificate as JSON, and as a page (.html) beside it.",
 )
 @sign_option
-@click.option(
-    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
-)
+@state_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -49,7 +47,6 @@ def command(
     """
     from dbmask.cloner import apply
     from dbmask.cloner.progress import Quiet, reporter
-    from dbmask.state import default_url
 
     loaded, keys = load_policy(policy, key_file)
     done = apply(
@@ -60,7 +57,7 @@ def command(
         sign_with=sign_with,
         keys=keys,
         show=Quiet() if quiet else reporter(sys.stderr),
-        state=state or default_url(),
+        state=state_url(state),
     )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)

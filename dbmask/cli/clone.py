@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option, subset_options
+from dbmask.cli.common import (
+    database_url,
+    key_option,
+    load_policy,
+    policy_argument,
+    source_option,
+    state_option,
+    state_url,
+    subset_options,
+)
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -62,9 +71,7 @@ _SHOWN = 5
     metavar="SECONDS",
     help="How long the source's snapshot is held for --resume after a run has died.",
 )
-@click.option(
-    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
-)
+@state_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -91,7 +98,6 @@ def command(
     """Clone a database into a masked replica, which appears complete and verified or not at all."""
     from dbmask.cloner import Options, clone
     from dbmask.cloner.progress import Quiet, reporter
-    from dbmask.state import default_url
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
@@ -105,7 +111,7 @@ def command(
         keep_previous=keep_previous,
         keys=keys,
         show=show,
-        state=state or default_url(),
+        state=state_url(state),
         resume=resume,
         options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
         share=share,

@@ -48,6 +48,20 @@ def source_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def state_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--state URL``, as it is written: who hands it on to other processes must not put a password there."""
+    return click.option(
+        "--state", metavar="URL", help="The state database; SQLite in your state directory unless given."
+    )(command)
+
+
+def state_url(written: str | None) -> str:
+    """The URL that ``--state`` stands for. Raises UsageError."""
+    from dbmask.state import default_url
+
+    return secret(written, "--state") if written else default_url()
+
+
 def key_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--key-file FILE``."""
     return click.option(

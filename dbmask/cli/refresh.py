@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument
+from dbmask.cli.common import key_option, load_policy, policy_argument, state_option, state_url
 
 if TYPE_CHECKING:
     from dbmask.refresher import RefreshResult
@@ -27,9 +27,7 @@ __all__ = ["command"]
 )
 @click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
 @click.option("--overwrite", is_flag=True, help="Let the first run replace a target that is not empty.")
-@click.option(
-    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
-)
+@state_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @key_option
@@ -63,7 +61,7 @@ def command(
         loaded,
         job,
         keys=keys,
-        state=state,
+        state=state_url(state),
         show=Quiet() if quiet else reporter(sys.stderr),
         options=Options(jobs, max_rate),
         overwrite=overwrite,

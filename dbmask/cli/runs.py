@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import database_url
+from dbmask.cli.common import state_option, state_url
 
 if TYPE_CHECKING:
     from dbmask.state import RunRow, State
@@ -18,16 +18,14 @@ __all__ = ["command"]
 
 @click.command("runs")
 @click.argument("number", type=int, required=False)
-@click.option(
-    "--state", type=database_url, metavar="URL", help="The state database; SQLite in your state directory unless given."
-)
+@state_option
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs to list.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(number: int | None, state: str | None, limit: int, form: str) -> None:
     """List the runs, the latest first, with durations and rows; or one run with its tables."""
-    from dbmask.state import State, default_url
+    from dbmask.state import State
 
-    with State(state or default_url()) as opened:
+    with State(state_url(state)) as opened:
         runs = opened.runs(limit) if number is None else [opened.run(number)]
         facts = [_facts(opened, run) for run in runs]
     if form == "json":

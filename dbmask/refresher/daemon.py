@@ -6,7 +6,6 @@ wait, so that a changed schedule counts; while it cannot be read, the last good 
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -50,6 +49,7 @@ def serve(policy: Policy, only: str | None, more: Sequence[str], say: Callable[[
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     running: dict[str, subprocess.Popen[bytes]] = {}
+    wrong = ""
     due = _due(jobs, datetime.now(UTC), {}, say)
     while not stop.wait(_seconds(due)):
         _reap(running, say)
@@ -60,8 +60,12 @@ def serve(policy: Policy, only: str | None, more: Sequence[str], say: Callable[[
                 argv = [sys.executable, "-m", "dbmask", "refresh", policy.path, "--job", name, "--quiet", *more]
                 running[name] = subprocess.Popen(argv)  # noqa: S603 - our own program and arguments
             del due[name]
-        with contextlib.suppress(PolicyError, UsageError):
-            jobs = _scheduled(Policy.load(policy.path), only)
+        try:
+            jobs, wrong = _scheduled(Policy.load(policy.path), only), ""
+        except (PolicyError, UsageError) as error:
+            if str(error) != wrong:  # said once, not every half minute
+                say(f"The policy is not as it should be, and the schedules stay as they were: {error}")
+            wrong = str(error)
         due = _due(jobs, datetime.now(UTC), due, say)
     for process in running.values():
         process.send_signal(signal.SIGINT)

@@ -106,8 +106,8 @@ class Incremental:
         return way_of(self.job, job, self.plan.schema.default_schema, known, special, secretly)
 
     def _check(self, change: Refreshing, counts: Mapping[TableName, int]) -> None:
-        wrong = [f"{n}: {rows:,} rows, expected {self.brought[n].facts.rows:,}" for n, rows in counts.items()]
-        wrong = [w for w, (n, rows) in zip(wrong, counts.items(), strict=True) if rows != self.brought[n].facts.rows]
+        expected = {n: self.brought[n].facts.rows for n in counts}
+        wrong = [f"{n}: {rows:,} rows, expected {expected[n]:,}" for n, rows in counts.items() if rows != expected[n]]
         if wrong:
             raise CheckFailed("the refreshed replica does not have the rows that it should:\n" + "\n".join(wrong))
 
@@ -134,9 +134,7 @@ def baseline_of(plan: Plan, keys: KeyRing, structure: str, source: Source, targe
     )
 
 
-def why_not(
-    source: Source, target: Target, state: State, sealer: Sealer, job: str, chooses: bool
-) -> tuple[str, Baseline | None]:
+def why_not(source: Source, target: Target, state: State, sealer: Sealer, job: str) -> tuple[str, Baseline | None]:
     """Why a replica has to be built anew, as far as plan and structure are not asked; else the last run's baseline."""
     here, there = source.capabilities.dialect, target.capabilities.dialect
     if not isinstance(source, ComparableSource) or not isinstance(target, RefreshableTarget) or here != there:
@@ -152,6 +150,4 @@ def why_not(
         ), None
     if last.target != target.identity():
         return "the replica was moved or restored since", last
-    if chooses:
-        return "a subset of rows is chosen anew", last
     return "", last

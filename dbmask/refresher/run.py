@@ -174,7 +174,7 @@ class _Run:
             target = stack.enter_context(closing(connector_for(self.urls[1]).target(self.urls[1])))
             self.state.update(self.number, source=source.identity(), phase="plan")
             plan = plan_source(self.policy, source, Profile.CLONE, self.keys)
-            why, last = why_not(source, target, self.state, self.sealer, self.name, False)
+            why, last = why_not(source, target, self.state, self.sealer, self.name)
             self._require(plan, last)
             check_target(source, target, self.overwrite or bool(last))
             structure, jobs = self._structure(plan, source)

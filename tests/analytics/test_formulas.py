@@ -86,3 +86,9 @@ def test_wrong_questions(fields: list[str]) -> None:
         risk.run([{"a": 1}], ["a"], "a", analytics=["x"])
     with pytest.raises(AnalyticsError):
         utility.run([{"a": 1}], [{"a": 1}], metrics=["x"])
+
+
+def test_without_a_sensitive_attribute_k_anonymity_alone_is_measured() -> None:
+    """As on the command line."""
+    (result,) = risk.run([{"age": "1"}, {"age": "1"}, {"age": "2"}], ["age"])
+    assert (result.name, result.summary["k_min"], result.passed) == ("k-Anonymity", 1, False)

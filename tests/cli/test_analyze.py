@@ -60,3 +60,51 @@ def test_files_of_every_kind(masked: Path, kind: str, capsys: pytest.CaptureFixt
         other.write_text(text, encoding="utf-8")
     assert run(["analyze", "utility", "--original", str(masked), "--anonymized", str(other)]) == 0
     assert "✓  Field Retention           score=1.00  passed" in capsys.readouterr().out
+
+
+def test_the_original_stands_beside(masked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The original in a file and in a database, the masked data in either."""
+    original = masked.with_name("original.csv")
+    original.write_text(CSV.replace("30-35", "31", 1), encoding="utf-8")
+    path = masked.parent / "d.duckdb"
+    with duckdb.connect(str(path)) as session:
+        for name, file in (("masked", masked), ("visits", original)):
+            session.execute(f"CREATE TABLE {name} AS SELECT * FROM read_csv($1, all_varchar = true)", [str(file)])
+    url = f"duckdb:///{path}"
+    tail = ["--qi", "age", "postal_code", "--sa", "diagnosis", "--no-fail"]
+    said = set()
+    for measured in (["--input", str(masked)], ["--source", url, "--table", "masked"]):
+        for before in (["--original", str(original)], ["--original", url, "--original-table", "visits"]):
+            assert run(["analyze", "risk", *measured, *before, *tail]) == 0
+            said.add(capsys.readouterr().out)
+    assert said == {
+        "✗  k-Anonymity               k_min=1     failed  (before: 1)\n"
+        "✗  l-Diversity               l_min=1     failed  (before: 1)\n"
+        "✗  t-Closeness               t_max=0.25  failed  (before: 0.25)\n"
+        "0 of 3 metrics passed\n"
+    }
+    assert (
+        run(["analyze", "risk", "--source", url, "--table", "visits", "--original", url, *tail, "--format", "json"])
+        == 0
+    )
+    k = json.loads(capsys.readouterr().out)["results"][0]["summary"]
+    assert (k["num_classes"], k["source"]["num_classes"]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["risk", "--qi", "age", "--original", "sqlite:///x.db"], id="a database without a table"),
+        pytest.param(["risk", "--qi", "age", "--original-table", "t"], id="a table without a database"),
+        pytest.param(["risk", "--qi", "age", "--original", "x.csv", "--original-table", "t"], id="a table of a file"),
+        pytest.param(["risk", "--qi", "age", "--original", "sqlite:///x.db", "--table", "t"], id="whose table"),
+    ],
+)
+def test_what_is_before_is_told_apart(masked: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["analyze", *options, "--input", str(masked)]) == 2
+    assert "--original-table" in capsys.readouterr().err
+
+
+def test_a_table_of_two_files_is_refused(masked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["analyze", "utility", "--original", str(masked), "--anonymized", str(masked), "--table", "t"]) == 2
+    assert "--table goes with --source or --target" in capsys.readouterr().err

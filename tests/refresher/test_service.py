@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,3 +91,36 @@ def test_units(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "systemd's timers cannot say `0 2 1 * 1`" in unit(Policy.load("p.yaml"), "nightly", job)
     with pytest.raises(UsageError, match="in a file"):
         unit(Policy.from_text(POLICY), "nightly", job)
+
+
+@pytest.mark.parametrize("way", ["--daemon", "--print-unit"])
+def test_a_state_database_s_url_is_handed_on_as_it_was_written(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    """What a variable holds would else stand in a list of processes, or in a file that all may read."""
+    monkeypatch.setenv("STATE_URL", "postgresql://u:hush@db/state")
+    given: list[str] = []
+    monkeypatch.setattr("dbmask.refresher.daemon.serve", lambda policy, job, more, say: given.extend(more))
+    assert run(["refresh", "p.yaml", way, "--state", "env:STATE_URL"]) == 0
+    said = capsys.readouterr().out + " ".join(given)
+    assert "env:STATE_URL" in said and "hush" not in said
+
+
+def test_a_policy_that_breaks_under_the_daemon_is_told_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the schedules that were good stay."""
+    monkeypatch.setattr("dbmask.refresher.daemon._LONGEST", 0.05)
+    path = Path("p.yaml")
+    path.write_text(POLICY.replace('masked.db"', 'masked.db", schedule: "0 2 1 1 *"'), "utf-8")
+    policy = Policy.load(str(path))
+    path.write_text("version: 1\ntables: []\n", "utf-8")
+    said: list[str] = []
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    stopping = threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGTERM))
+    stopping.start()
+    try:
+        serve(policy, None, [], said.append)
+    finally:
+        stopping.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [line[:30] for line in said] == ["Job nightly: next at " + said[0][21:30], "The policy is not as it should"]
