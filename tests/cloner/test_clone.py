@@ -172,13 +172,15 @@ def test_a_mask_that_fails_says_where_and_leaves_nothing(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["source.db"]
 
 
-def test_rows_filters_and_lost_parents(source: str, tmp_path: Path) -> None:
+def test_rows_that_refer_to_filtered_ones_go_with_them(source: str, tmp_path: Path) -> None:
     text = POLICY.replace("note: {mask: hash, keyed: false, algo: sha512}}}", "note: keep}, where: 'id <= 30'}")
     done = run(source, tmp_path / "few.db", text)
     assert {str(n): r for n, r in done.rows.items()}["main.visit"] == 10
-    orphaned = POLICY.replace("length: 20}}}", "length: 20}}, where: 'id > 250'}")
-    with pytest.raises(CheckFailed, match="refer to nothing"):
-        run(source, tmp_path / "orphans.db", orphaned)
+    orphaned = POLICY.replace("length: 20}}}", "length: 20}}, where: 'id <= 250'}")
+    done = run(source, tmp_path / "orphans.db", orphaned)
+    assert {str(n): r for n, r in done.rows.items()} == {"main.person": 250, "main.visit": 250}
+    query = "SELECT count(*) FROM visit v LEFT JOIN person p ON p.id = v.person_id WHERE p.id IS NULL"
+    assert rows(tmp_path / "orphans.db", query) == [(0,)]
 
 
 def test_keep_is_recorded_and_what_comes_later_is_drift(source: str, tmp_path: Path) -> None:
