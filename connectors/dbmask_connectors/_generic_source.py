@@ -16,6 +16,7 @@ from dbmask.spi import Capabilities, Reader, Structure, TargetTable
 from dbmask_connectors._files import file_identity
 from dbmask_connectors._generic_session import GenericReader, opened, said, snapshot, translated
 from dbmask_connectors._generic_types import column_type
+from dbmask_connectors.generic import FILES
 from dbmask_sql.dialects import generic
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _TELLING = re.compile(r"'(?:[^']|''){3,}'|\d{5,}")
 def identity(of: Engine) -> str:
     """A file's device and inode, or what the URL says: no word for it is common to all servers."""
     url = of.url
-    if of.dialect.name in ("sqlite", "duckdb"):
+    if of.dialect.name in FILES:
         return file_identity(Path(url.database)) if url.database else ""
     return f"{of.dialect.name}:{url.host}:{url.port}/{url.database}"
 

@@ -103,7 +103,9 @@ class MySQLTarget:
     def create(self, structure: Structure) -> tuple[str, ...]:
         """Make the tables; return what could not arrive. Raises ConnectorError, UsageError for another dialect's structure."""
         if structure.dialect != "mysql":
-            raise UsageError(f"a {structure.dialect} database cannot be cloned into MySQL yet")
+            raise UsageError(
+                f"a {structure.dialect} database cannot be cloned into MySQL as such: generic+mysql:// takes it"
+            )
         if not self._name:
             raise ConnectorError(f"{self.address}: nothing is being built")
         self._built = Built(self.session, self._name, structure)

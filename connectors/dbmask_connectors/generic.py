@@ -5,23 +5,26 @@ What is common to all is what there is: tables, columns, keys and rows of the de
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbmask.spi import Capabilities
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from dbmask.spi import Source, Target
 
-__all__ = ["CONNECTOR", "PREFIX", "Generic"]
+__all__ = ["CONNECTOR", "FILES", "Generic"]
 
-PREFIX = "generic+"
+FILES = ("sqlite", "duckdb")
+"""Databases that are one file."""
 GAPS = (
     "own-ddl",  # views, triggers, checks and comments are not read
     "text-defaults",
     "generated",
     "replaces",  # an empty database is filled; nothing is built beside it
     "atomic",
-    "marker",
     "position",
     "server-identity",
 )
@@ -50,14 +53,22 @@ class Generic:
         from dbmask_connectors._generic_session import engine
         from dbmask_connectors._generic_source import GenericSource
 
-        return GenericSource(engine(url), self.capabilities())
+        made = engine(url)
+        return GenericSource(made, self._of(made))
 
     def target(self, url: str) -> Target:
         """Prepare an empty database; nothing is written yet. Raises ConnectorError or UsageError."""
         from dbmask_connectors._generic_session import engine
         from dbmask_connectors._generic_target import GenericTarget
 
-        return GenericTarget(engine(url), self.capabilities())
+        made = engine(url)
+        return GenericTarget(made, self._of(made))
+
+    def _of(self, made: Engine) -> Capabilities:
+        """What one database can do: a file says what it is, a server only its URL."""
+        known = self.capabilities()
+        gaps = tuple(g for g in known.gaps if g != "server-identity" or made.dialect.name not in FILES)
+        return replace(known, gaps=gaps)
 
     def capabilities(self) -> Capabilities:
         """What all databases have in common, and by ``gaps`` what is not among it."""

@@ -175,3 +175,35 @@ def test_generic_mariadb_into_postgres(mariadb: MariaDB, postgres: Postgres, mar
             *("Änn\\ 😀", "2020-01-01 10:00:00.25+00", "18446744073709551615", "-100:00:00.5", True, "257"),
             *("it's", "00ff", 2024),
         )
+
+
+def test_sqlite_into_mariadb(source: str, mariadb: MariaDB) -> None:
+    """MariaDB's own connector takes MariaDB alone."""
+    with fresh(mariadb, "replica", make=True) as name:
+        with pytest.raises(UsageError, match=r"generic\+mysql://"):
+            copy(source, mariadb.url(f"{name}_x"))
+        done = copy(source, f"generic+{mariadb.url(name)}")
+        assert list(done.broken.values()) == [0]
+        with closing(mariadb.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name, born, seen, amount + 0, rate, active, photo, doc, team FROM person ORDER BY id"
+            )
+            rows = [tuple(map(str, row)) for row in cursor.fetchall()]
+            cursor.execute("INSERT INTO team (name) VALUES ('x') RETURNING id, size")
+            assert cursor.fetchall() == ((10, -1),)
+        assert rows == [
+            *(("Ann", "1980-02-29", "2020-01-01 10:00:00", "12.30", "1.5", "1", str(b"\0\xff"), '{"a":1}', "3"),),
+            *(("None", "None", "2020-01-01 10:00:00.250000", "7.25", "2.0", "0", "None", "None", "None"),),
+        ]
+
+
+def test_a_subset_is_refused(source: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a subset cannot be taken from this kind of database"):
+        clone(
+            Policy.from_text(POLICY, "yaml"),
+            f"generic+{source}",
+            f"generic+sqlite:///{tmp_path / 'b.db'}",
+            share="50%",
+            keys=example_keys(),
+        )
+    assert not (tmp_path / "b.db").exists()
