@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dbmask.schema import Column, ForeignKey, Kind, Schema, Sequence, TableName
+from dbmask.schema import Column, ColumnType, ForeignKey, Kind, Schema, Sequence, TableName
 from dbmask.spi import Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_schema import MAIN, sequence_of
 from dbmask_connectors._duckdb_session import connect, literal
 from dbmask_connectors._foreign import (
     full,
+    holds_spans,
     kept,
     lost_rest,
     missing_end,
@@ -94,20 +95,25 @@ class _Foreign:
         self.sequences.append(Sequence(name, (table, column.name)))
         return replace(column, identity=None, default=f"nextval({literal(full(name))})")
 
+    def _declared(self, type_: ColumnType) -> str:
+        return "INTERVAL" if holds_spans(type_, self.structure.dialect) else declared(type_)
+
     def _schemas(self, names: list[TableName]) -> list[str]:
         return [f"CREATE SCHEMA {quoted(s)}" for s in sorted({n.schema for n in names} - {MAIN})]
 
     def _column(self, trial: DuckDBPyConnection, target: TargetTable, column: Column) -> str:
         """The column's definition. What DuckDB would have to compute, and cannot, stays empty."""
         type_ = target.types.get(column.name, column.type)
-        name = declared(type_)
+        name = self._declared(type_)
         where = f"{self.said[target.name]}.{quoted(column.name)}"
         if type_.kind is Kind.DECIMAL and name == "DOUBLE":
             self.lost.append(f"the decimals of {where}: they come as DOUBLE")
         text = f"{quoted(column.name)} {name}"
         if column.generated is not None:
             expression = self._translated(column.generated)
-            others = ", ".join(f"{quoted(c.name)} {declared(c.type)}" for c in kept(target) if c.generated is None)
+            others = ", ".join(
+                f"{quoted(c.name)} {self._declared(c.type)}" for c in kept(target) if c.generated is None
+            )
             generated = f"{text} GENERATED ALWAYS AS ({expression})"
             if expression is None or not _stands(trial, f"CREATE TEMP TABLE dbmask_trial ({others}, {generated})"):
                 self.lost.append(f"the values of generated column {where}: in another database's words")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dbmask.cloner import clone
@@ -206,4 +207,32 @@ def test_a_subset_is_refused(source: str, tmp_path: Path) -> None:
             share="50%",
             keys=example_keys(),
         )
-    assert not (tmp_path / "b.db").exists()
+
+
+def test_mariadb_into_duckdb(mariadb: MariaDB, mariadb_source: str, tmp_path: Path) -> None:
+    """By both connectors, with the values that a clone into MariaDB would have; spans of time are intervals."""
+    policy = Policy.from_text(POLICY, "yaml")
+    made = []
+    for prefix in ("", "generic+"):
+        path = tmp_path / f"{len(made)}.duckdb"
+        done = clone(policy, f"{prefix}{mariadb.url(mariadb_source)}", f"duckdb:///{path}", keys=example_keys())
+        assert done.certificate.passed
+        with closing(duckdb.connect(str(path))) as db:
+            db.execute("SET TimeZone = 'UTC'")
+            place = db.execute(
+                "SELECT table_schema FROM information_schema.tables WHERE table_name = 'team'"
+            ).fetchone()
+            assert place is not None
+            db.execute(f'USE "{path.stem}"."{place[0]}"')
+            shown = 'SELECT name, "at"::varchar, big::varchar, epoch(span), mood::varchar, hex(blob_), year_, team FROM person ORDER BY seen'
+            made.append((db.execute(shown).fetchall(), db.execute("SELECT name FROM team ORDER BY id").fetchall()))
+    assert made[0] == made[1]
+    assert made[0][0][1] == (
+        *("******", "2020-01-01 10:00:00.25+00", "18446744073709551615", -360000.5),
+        *("it's", "00FF", 2024, 3),
+    )
+    with fresh(mariadb, "copy", make=True) as name:
+        clone(policy, mariadb.url(mariadb_source), mariadb.url(name), keys=example_keys())
+        with closing(mariadb.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM team ORDER BY id")
+            assert list(cursor.fetchall()) == made[0][1]
