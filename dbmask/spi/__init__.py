@@ -1,0 +1,61 @@
+"""The protocols at the seams between dbmask and databases. A third-party connector implements these and inherits nothing.
+
+    Connector.source(url) -> Source     what can be read: schema, structure, a snapshot of rows
+    Connector.target(url) -> Target     what is built: a replica beside what is there, published when complete
+
+Rows travel as batches: a list of columns, each a list of Python values of one length.
+"""
+
+from __future__ import annotations
+
+from dbmask.spi.base import (
+    Batch,
+    Capabilities,
+    Connector,
+    Held,
+    HoldsKeys,
+    Pads,
+    Progress,
+    Reader,
+    Sink,
+    Source,
+    Structure,
+    Target,
+    TargetTable,
+)
+from dbmask.spi.chunks import ChunkedTarget, ChunkEntry, PartSum, Shared, SharedSource, Span, SummedSource
+from dbmask.spi.refreshed import ComparableSource, Receiver, RefreshableTarget, Refreshing, Written
+from dbmask.spi.replaced import KeepsPrevious, Previous, ReplacesSource, Rewritable, Rewriting
+
+__all__ = [
+    "Batch",
+    "Capabilities",
+    "ChunkEntry",
+    "ChunkedTarget",
+    "ComparableSource",
+    "Connector",
+    "Held",
+    "HoldsKeys",
+    "KeepsPrevious",
+    "Pads",
+    "PartSum",
+    "Previous",
+    "Progress",
+    "Reader",
+    "Receiver",
+    "RefreshableTarget",
+    "Refreshing",
+    "ReplacesSource",
+    "Rewritable",
+    "Rewriting",
+    "Shared",
+    "SharedSource",
+    "Sink",
+    "Source",
+    "Span",
+    "Structure",
+    "SummedSource",
+    "Target",
+    "TargetTable",
+    "Written",
+]
