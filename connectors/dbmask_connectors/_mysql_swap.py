@@ -3,8 +3,9 @@
 A replica is built in ``<target>__dbmask_<run>`` while its run holds the lock of its target (GET_LOCK), which ends with the
 session: what is found under such a name by who holds the lock was left by a run that died.
 
-RENAME TABLE takes all tables, foreign keys and sequences across at once. Triggers stand in its way and views cannot be
-renamed, so both are made anew on its other side: for that moment, some milliseconds, the replica has none.
+RENAME TABLE takes all tables, foreign keys and sequences across at once. Triggers stand in its way: they are dropped before it
+and the new ones are made right after it; for that moment, some milliseconds, the replica has none. Views, routines and events
+stay where they are, over the new tables, until each is replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask_connectors._kept import STAMP
@@ -25,6 +26,8 @@ from dbmask_connectors._mysql_session import Session, literal, quoted
 from dbmask_connectors._mysql_structure import Entry
 
 __all__ = [
+    "COMING",
+    "OWN",
     "PROGRAMS",
     "Swap",
     "building_name",
@@ -33,15 +36,24 @@ __all__ = [
     "drop",
     "end_sessions",
     "hold",
+    "install",
     "is_marked",
     "kept_pattern",
+    "leftovers",
     "mark",
+    "named",
+    "note",
+    "noted",
     "programs_of",
     "restore",
 ]
 
 PROGRAMS = "dbmask_programs"
 """The table of a kept database that holds the definitions of its views, triggers, routines and events."""
+COMING = "dbmask_coming"
+"""The table of a database whose tables are about to be moved that holds the definitions of what is to follow them."""
+OWN = frozenset({PROGRAMS, COMING, LEDGER})
+"""Tables that do not move with a replica's."""
 _COMMENT = "This database is a masked replica, made by dbmask"
 _PART = "__dbmask_"
 _MAX = 64
@@ -81,11 +93,16 @@ def end_sessions(session: Session, database: str) -> None:
         time.sleep(0.05)
 
 
+def leftovers(session: Session, target: str) -> list[str]:
+    """The databases of runs that died, when the target's lock is held: those that were being built, and what they replaced."""
+    ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
+    return [name for (name,) in session.run("SELECT schema_name FROM information_schema.schemata") if ours.match(name)]
+
+
 def clear_leftovers(session: Session, target: str, but: str = "") -> None:
     """Drop what dead runs left, ``but`` one; only who holds the target's lock may."""
-    ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
-    for (name,) in session.run("SELECT schema_name FROM information_schema.schemata"):
-        if ours.match(name) and name != but:
+    for name in leftovers(session, target):
+        if name != but:
             end_sessions(session, name)
             drop(session, name)
 
@@ -170,11 +187,55 @@ def programs_of(session: Session, database: str) -> list[Entry]:
     return found
 
 
+def named(session: Session, database: str) -> set[tuple[str, str]]:
+    """The kind and name of each trigger, event, view and routine of a database."""
+    return {(kind, name) for kind, (sql, _) in _SHOWN.items() for (name,) in session.run(sql, (database,))}
+
+
+def note(session: Session, database: str, table: str, programs: Sequence[Entry]) -> None:
+    """Write definitions down in a table of a database. Raises ConnectorError."""
+    name = quoted(database, table)
+    session.run(f"DROP TABLE IF EXISTS {name}")
+    session.run(
+        f"CREATE TABLE {name} (at int NOT NULL PRIMARY KEY, kind varchar(20) NOT NULL, name varchar(64) NOT NULL, "
+        "settings text NOT NULL, definition longtext NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )
+    for at, entry in enumerate(programs):
+        values = (at, entry.kind, entry.name, entry.settings, entry.sql)
+        session.run(f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s)", values)  # noqa: S608 - a quoted name
+
+
+def noted(session: Session, database: str, table: str) -> list[Entry]:
+    """What :func:`note` wrote down, in its order. Raises ConnectorError."""
+    query = f"SELECT kind, name, settings, definition FROM {quoted(database, table)} ORDER BY at"  # noqa: S608
+    return [Entry(*row) for row in session.run(query)]
+
+
+def install(session: Session, target: str, programs: Sequence[Entry]) -> None:
+    """Make the session's database ``target`` have these programs, and no others. Raises ConnectorError."""
+    replaces = "mariadb" in str(session.variable("version")).lower()
+    restore(session, sorted((_over(e, session, replaces) for e in programs), key=lambda e: e.kind != "trigger"))
+    wanted = {(e.kind, e.name) for e in programs}
+    for kind, name in sorted(named(session, target) - wanted):
+        session.run(f"DROP {kind.upper()} {quoted(target, name)}")
+
+
+def _over(entry: Entry, session: Session, replaces: bool) -> Entry:
+    """The entry in the place of one of its name: as one statement where the server can."""
+    if entry.kind not in _SHOWN or entry.sql.upper().startswith("CREATE OR REPLACE "):
+        return entry
+    if entry.kind != "view" and not replaces:
+        session.run(f"DROP {entry.kind.upper()} IF EXISTS {quoted(entry.name)}")
+        return entry
+    return replace(entry, sql=re.sub(r"\A\s*CREATE\s", "CREATE OR REPLACE ", entry.sql, count=1, flags=re.IGNORECASE))
+
+
 @dataclass
 class Swap:
     """Puts ``built`` in the place of ``target``; what was there goes to ``old``, and stays there if it is ``kept``.
 
-    Of what is kept, ``keep`` is called with the definitions that no RENAME carries, before anything is dropped.
+    What no RENAME carries is written down on both sides before anything is dropped, so that the next run can make good
+    what this one leaves undone when it is killed (:func:`dbmask_connectors._mysql_previous.recover`).
     """
 
     session: Session
@@ -183,7 +244,6 @@ class Swap:
     programs: Sequence[Entry]
     create: str
     kept: str = ""
-    keep: Callable[[Session, str, Sequence[Entry]], None] | None = None
     _created: bool = False
 
     @property
@@ -215,27 +275,31 @@ class Swap:
             session.run(self.create)
             self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
-        if self.keep is not None:
-            self.keep(session, self.old, before)
-        for entry in programs_of(session, self.built):
-            if entry.kind in ("trigger", "view"):
-                session.run(f"DROP {entry.kind.upper()} {quoted(self.built, entry.name)}")
+        note(session, self.old, PROGRAMS, before)
+        note(session, self.built, COMING, self.programs)
+        for kind, name in named(session, self.built):
+            if kind == "trigger":
+                session.run(f"DROP TRIGGER {quoted(self.built, name)}")
+        new = {name for name, kind in relations(session, self.built) if "VIEW" not in kind}
         session.run(f"USE {quoted(self.target)}")
-        for entry in before:
-            session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         moves = self._moves(session, self.target, self.old) + self._moves(session, self.built, self.target)
+        # From here till install() has made the new ones there are no triggers; all else is there, as it was or as it will be.
+        for entry in before:
+            if entry.kind == "trigger" or (entry.kind == "view" and entry.name in new):
+                session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         session.run(f"RENAME TABLE {', '.join(moves)}", where=f"{session.where}: RENAME TABLE")
-        restore(session, self.programs)
+        install(session, self.target, self.programs)
 
     def _moves(self, session: Session, source: str, to: str) -> list[str]:
         return [
             f"{quoted(source, name)} TO {quoted(to, name)}"
             for name, kind in relations(session, source)
-            if "VIEW" not in kind and name not in (PROGRAMS, LEDGER)
+            if "VIEW" not in kind and name not in OWN
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
         """Back to what was: the tables where they were, then what hung on them."""
+        session.run(f"DROP TABLE IF EXISTS {quoted(self.built, COMING)}")
         if not there:
             for name in [self.target] * self._created + [self.old]:
                 drop(session, name)

@@ -78,8 +78,8 @@ class MySQLTarget:
     def begin(self) -> None:
         """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
         swap.hold(self.session, self.address.database)
-        swap.clear_leftovers(self.session, self.address.database)
         previous.recover(self.session, self.address.database)
+        swap.clear_leftovers(self.session, self.address.database)
         name = swap.building_name(self.address.database)
         self.session.run(f"CREATE DATABASE {quoted(name)}", where=f"{self.address}: a database to build in")
         self._name = name
@@ -126,11 +126,11 @@ class MySQLTarget:
         """Take over the database of a run that died; what else such runs left beside this target goes."""
         session = self.session
         swap.hold(session, self.address.database, _ADOPT_SECONDS)
+        previous.recover(session, self.address.database)
         there = exists(session, building) and ledger.exists(session, building)
         if there:
             swap.end_sessions(session, building)
         swap.clear_leftovers(session, self.address.database, building if there else "")
-        previous.recover(session, self.address.database)
         if there:
             self._name = building
             session.run(f"USE {quoted(building)}")
@@ -255,8 +255,8 @@ class MySQLTarget:
         options = built.structure.options
         charset = f" CHARACTER SET {options['character_set']} COLLATE {options['collation']}" if options else ""
         create = f"CREATE DATABASE {quoted(self.address.database)}{charset}"
-        kept, keep = (previous.kept_name(session, self.address.database), previous.keep) if self._keep else ("", None)
-        swap.Swap(session, self.address.database, self._name, built.programs, create, kept, keep).run(
+        kept = previous.kept_name(session, self.address.database) if self._keep else ""
+        swap.Swap(session, self.address.database, self._name, built.programs, create, kept).run(
             self._afresh, self._is_there()
         )
         self._name, self._built = "", None
