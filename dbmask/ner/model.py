@@ -51,7 +51,8 @@ class Model:
         limit = self._pipeline.max_length
         if any(len(text) > limit for text in texts):
             raise UsageError(
-                f"a text is longer than the {limit} characters that the pipeline {self.name} takes: mask its lines (--lines), or by rules alone (--model none)"
+                f"a text is longer than the {limit} characters that the pipeline {self.name} takes: mask its lines "
+                "(--lines), or by rules alone (--model none)"
             )
         return [self._entities(document) for document in self._pipeline.pipe(texts, batch_size=64)]
 
