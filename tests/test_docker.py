@@ -19,6 +19,7 @@ from dbmask.cli import run
 from dbmask.proxy.users import add_user
 from tests.fix_postgres import Postgres
 from tests.fix_servers import alone, free_port
+from tests.proxy.own_roles import among_own_roles
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text("utf-8"))
@@ -30,7 +31,7 @@ def place(
     postgres: Postgres, postgres_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
     """Secrets in files, the example in a database; what stands in the compose file for each."""
-    with alone(postgres.log.parent, "roles"):
+    with alone(postgres.log.parent, "roles"), among_own_roles():
         name, metrics = postgres_db.rpartition("/")[2], free_port()
         postgres.psql(name, (ROOT / "docker" / "example" / "shop.sql").read_text("utf-8"))
         for secret, body in (("mask_key", "07" * 32), ("analyst_password", "letmein")):

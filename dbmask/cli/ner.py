@@ -20,7 +20,10 @@ _LOG = logging.getLogger("dbmask.ner")
 )
 @click.option("--lines", is_flag=True, help="Each line is a text of its own.")
 @click.option(
-    "--model", metavar="NAME", help="A spaCy pipeline, by name or folder, that adds to the built-in detectors."
+    "--model",
+    metavar="NAME",
+    help="A spaCy pipeline, by name or folder, that adds to the built-in detectors, or none; by default en_core_web_lg "
+    "and fr_core_news_lg where they are installed.",
 )
 @click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="The file's encoding.")
 @click.option(

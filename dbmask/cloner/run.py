@@ -116,7 +116,7 @@ def clone(
 
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
     ``state`` is the URL of the state database: with it a run that died, or that a database failed, can be continued by
-    ``resume``. Worker processes (``options.jobs``) import the main module again, as Python's multiprocessing does.
+    ``resume``.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dbmask import errors
@@ -70,13 +72,25 @@ class Setup:
         return "Setup(...)"
 
 
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that is spawned imports the caller's main module, and would run a script that is not guarded once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 class _Worker:
     """A process and the pipe to it."""
 
     def __init__(self, setup: bytes) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process: SpawnProcess = _SPAWN.Process(target=_main, args=(theirs,), daemon=True)
-        self.process.start()
+        with _without_main():
+            self.process.start()
         theirs.close()
         self.chunk: Chunk | None = None
         self.known: set[TableName] = set()
@@ -205,10 +219,10 @@ class Workers:
         if chunk is None:
             return
         deaths[chunk.number] = deaths.get(chunk.number, 0) + 1
+        self._workers.remove(worker)
         worker.end()
         if deaths[chunk.number] >= _LIVES:
             raise ConnectorError(f"{chunk.name}: {_LIVES} worker processes died over the same part of this table")
-        self._workers.remove(worker)
         waiting.appendleft(chunk)
         if not self._replaces:
             self._rest(waiting)

@@ -1,17 +1,24 @@
-"""spaCy pipelines, where one is named: they add to the built-in detectors and never take away."""
+"""spaCy pipelines, where one is named or installed: they add to the built-in detectors and never take away."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dbmask.errors import UsageError
 from dbmask.ner.entities import EntityLabel, Raw
 
-__all__ = ["Model", "load_model"]
+__all__ = ["RULES_ONLY", "Model", "installed_models", "load_model"]
+
+RULES_ONLY = "none"
+"""The name of no pipeline."""
+
+_BY_LANGUAGE = {"en": "en_core_web_lg", "fr": "fr_core_news_lg"}
+"""The packages that are used without being named, where they are installed."""
 
 _LABELS = {
     "PERSON": EntityLabel.PERSON,
@@ -43,7 +50,10 @@ class Model:
         """The entities of each text."""
         limit = self._pipeline.max_length
         if any(len(text) > limit for text in texts):
-            raise UsageError(f"a text is longer than the {limit} characters that the pipeline {self.name} takes")
+            raise UsageError(
+                f"a text is longer than the {limit} characters that the pipeline {self.name} takes: mask its lines "
+                "(--lines), or by rules alone (--model none)"
+            )
         return [self._entities(document) for document in self._pipeline.pipe(texts, batch_size=64)]
 
     def _entities(self, document: Any) -> list[Raw]:
@@ -52,6 +62,14 @@ class Model:
             for entity in document.ents
             if entity.label_ in _LABELS and entity.end_char > entity.start_char
         ]
+
+
+def installed_models(languages: Iterable[str]) -> tuple[Model, ...]:
+    """The installed pipelines for these languages; none where spaCy or their packages are not there."""
+    if find_spec("spacy") is None:
+        return ()
+    names = (_BY_LANGUAGE.get(language) for language in languages)
+    return tuple(load_model(name) for name in names if name is not None and find_spec(name) is not None)
 
 
 @lru_cache(maxsize=8)

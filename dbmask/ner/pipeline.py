@@ -72,23 +72,38 @@ def mask(
     """A text with its entities replaced by ``[LABEL]``; for a list of texts, a list of results.
 
     ``language`` is en, fr or cs; by default each text's own is detected. ``model`` names a spaCy pipeline, or a folder
-    with one, that must be there and adds to the built-in detectors.
+    with one, that must be there and adds to the built-in detectors; by default, en_core_web_lg and fr_core_news_lg are
+    added to texts of their language where they are installed, and "none" adds none.
 
     >>> mask("Alice habite à Paris.").output
     '[PERSON] habite à [LOCATION].'
 
     Raises UsageError for an unknown language and for a model that is not installed.
     """
-    models = load_models(model)
     texts = [text] if isinstance(text, str) else list(text)
     begun = time.perf_counter()
-    found = detect_many(texts, language, models)
-    seconds = (time.perf_counter() - begun) / max(1, len(texts))
+    groups = _by_models(texts, language, model)
+    found: dict[int, list[Raw]] = {}
+    for models, places in groups.items():
+        found |= zip(places, detect_many([texts[at] for at in places], language, models), strict=True)
+    used = {at: [*_RULES, *(m.name for m in models)] for models, places in groups.items() for at in places}
+    seconds = round((time.perf_counter() - begun) / max(1, len(texts)), 6)
     results = [
-        _result(item, language, raws, {"seconds": round(seconds, 6), "detectors": [*_RULES, *(m.name for m in models)]})
-        for item, raws in zip(texts, found, strict=True)
+        _result(item, language, found[at], {"seconds": seconds, "detectors": used[at]}) for at, item in enumerate(texts)
     ]
     return results[0] if isinstance(text, str) else results
+
+
+def _by_models(texts: Sequence[str], language: str | None, model: str | None) -> dict[tuple[Model, ...], list[int]]:
+    """The places of the texts that the same pipelines see: the one named, or those installed for each text's language."""
+    from dbmask.ner.model import RULES_ONLY, installed_models
+
+    if model is not None:
+        return {tuple(load_models(None if model == RULES_ONLY else model)): list(range(len(texts)))}
+    groups: dict[tuple[Model, ...], list[int]] = {}
+    for at, text in enumerate(texts):
+        groups.setdefault(installed_models(_codes(text, language)), []).append(at)
+    return groups
 
 
 def _result(text: str, language: str | None, found: Sequence[Raw], stats: dict[str, Any]) -> PipelineResult:

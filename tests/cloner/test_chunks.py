@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,7 +24,7 @@ from dbmask.schema import TableName
 from dbmask.spi import Shared, SharedSource
 from dbmask.state import State
 from dbmask_connectors._postgres_target import PostgresTarget
-from tests.cloner.crashing import SCHEMA, Place, contents, leftovers, run_clone
+from tests.cloner.crashing import POLICY, SCHEMA, Place, contents, leftovers, run_clone
 from tests.fix_postgres import Postgres
 
 NAME = f"chunks_{os.getpid()}"
@@ -67,6 +69,45 @@ def test_workers_make_the_same_replica(place: Place) -> None:
         assert state.chunks(run.id) == []
     with pytest.raises(UsageError, match="nothing to resume"):
         run_clone(place, state=place.state, resume=True)
+
+
+SCRIPT = """
+import sys
+from dbmask.cloner import Options, clone
+from dbmask.masks.build import example_keys
+from dbmask.policy import Policy
+print("begun")
+done = clone(Policy.load(sys.argv[1]), *sys.argv[2:4], keys=example_keys(), overwrite=True, options=Options(jobs=2, chunk_bytes=8192))
+print(sum(done.rows.values()))
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_its_workers(place: Place) -> None:
+    """They would clone into the same place, without end."""
+    policy = place.folder / "policy.yaml"
+    policy.write_text(POLICY, "utf-8")
+    (place.folder / "script.py").write_text(SCRIPT, "utf-8")
+    command = [
+        sys.executable,
+        str(place.folder / "script.py"),
+        str(policy),
+        place.url(place.source),
+        place.url(place.target),
+    ]
+    roots = os.pathsep.join(str(Path(__file__).parents[2] / part) for part in ("", "sql", "connectors"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": roots})
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"begun\n{ROWS * 7}\n", "")
+
+
+def test_workers_that_die_again_and_again_end_the_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an error that names the table, and nothing left behind."""
+    monkeypatch.setattr("dbmask.cloner.workers._main", _dies)
+    with pytest.raises(ConnectorError, match="3 worker processes died over the same part"):
+        run_clone(place, moving={"jobs": 2})
+
+
+def _dies(pipe: Any) -> None:
+    os._exit(3)
 
 
 CHANGES = """

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -224,7 +225,8 @@ def test_mariadb_into_duckdb(mariadb: MariaDB, mariadb_source: str, tmp_path: Pa
             ).fetchone()
             assert place is not None
             db.execute(f'USE "{path.stem}"."{place[0]}"')
-            shown = 'SELECT name, "at"::varchar, big::varchar, epoch(span), mood::varchar, hex(blob_), year_, team FROM person'
+            shown = """SELECT name, "at"::varchar, big::varchar, epoch(span), mood::varchar, hex(blob_), year_, team FROM person
+                ORDER BY seen"""
             made.append((db.execute(shown).fetchall(), db.execute("SELECT name FROM team ORDER BY id").fetchall()))
     assert made[0] == made[1]
     assert made[0][0][1] == (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbmask import ner
+from dbmask.cli import run
 from dbmask.errors import UsageError
 from dbmask.ner.entities import EntityLabel
+from dbmask.ner.model import load_model
 from dbmask.text import TextMasker
 
 pytestmark = pytest.mark.slow
@@ -81,6 +85,54 @@ def test_the_text_matcher_uses_it(pipeline: Path) -> None:
     assert [r.output for r in made] == ["take ********* twice a day", "nothing", "take ********* twice a day"]
 
 
+@pytest.fixture
+def installed(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The pipeline as the package of this name, as ``spacy download`` would lay it down."""
+    name = "en_core_web_lg"
+    package = tmp_path / "site" / name
+    shutil.copytree(pipeline, package / "data")
+    loads = "from pathlib import Path\nimport spacy\ndef load(**given): return spacy.load(Path(__file__).parent / 'data', **given)\n"
+    (package / "__init__.py").write_text(loads)
+    (package.parent / f"{name}-1.dist-info").mkdir()
+    (package.parent / f"{name}-1.dist-info" / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    load_model.cache_clear()
+    yield name
+    load_model.cache_clear()
+    sys.modules.pop(name, None)
+
+
+def test_an_installed_pipeline_is_added_to_texts_of_its_language(
+    installed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, french = "the nurse said: take blorptide twice a day", "Alice habite à Paris depuis une semaine."
+    results = ner.mask([text, french])
+    assert [r.output for r in results] == [
+        "the nurse said: take [ORGANISATION] twice a day",
+        "[PERSON] habite à [LOCATION] depuis une semaine.",
+    ]
+    rules = ["forms", "dates", "names"]
+    assert [r.stats["detectors"] for r in results] == [[*rules, f"spacy:{installed}"], rules]
+    assert ner.mask(text, "fr").output == text
+    assert ner.mask(text, model="none").output == text
+    (tmp_path / "note.txt").write_text(text)
+    assert run(["ner", str(tmp_path / "note.txt")]) == 0
+    assert run(["ner", str(tmp_path / "note.txt"), "--model", "none"]) == 0
+    assert capsys.readouterr().out == f"{results[0].output}{text}"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_policy_uses_only_what_it_names() -> None:
+    config = {
+        "matchers": {"ner": [{"label": "ORGANIZATION", "language": "en"}]},
+        "masks": [{"label": "ORGANIZATION", "masks": ["redact"]}],
+    }
+    text = "take blorptide twice a day"
+    assert [r.output for r in TextMasker(config).mask_many([text])] == [text]
+
+
 def test_what_is_no_pipeline(tmp_path: Path) -> None:
     for name in (str(tmp_path), "xx_none_lg"):
         with pytest.raises(UsageError, match="python -m spacy download"):
@@ -98,8 +150,6 @@ def test_without_spacy_the_error_names_the_command(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_text_longer_than_a_pipeline_takes_is_an_error_and_not_passed_on(pipeline: Path) -> None:
-    from dbmask.ner.model import load_model
-
     model = load_model(str(pipeline))
     with pytest.raises(UsageError, match="longer than"):
         model.many(["x" * 1_000_001])
