@@ -38,8 +38,7 @@ def recover(session: Session, target: str) -> None:
 
     Where its tables have been moved, what belongs to them is made; where not, what was taken off the target is made again.
     """
-    leftovers = swap.leftovers(session, target)
-    for name in (*leftovers, *_stamps(session, target).values()):
+    for name in _beside(session, target):
         if not _has(session, name, swap.COMING):
             continue
         if _is_full(session, name):  # they were not moved
@@ -48,16 +47,20 @@ def recover(session: Session, target: str) -> None:
         if exists(session, target):
             session.run(f"USE {quoted(target)}")
             swap.install(session, target, swap.noted(session, name, swap.COMING))
+        for other in _beside(session, target):  # what hung on the tables that were replaced, where there were none
+            if other != name and not _is_full(session, other):
+                swap.drop(session, other)
         swap.drop(session, name)
-    for name in (*leftovers, *_stamps(session, target).values()):
-        if not exists(session, name) or _is_full(session, name):
-            continue
-        if exists(session, target) and _has(session, name, swap.PROGRAMS):
-            session.run(f"USE {quoted(target)}")
-            present = swap.named(session, target)
-            before = reversed(swap.noted(session, name, swap.PROGRAMS))
-            swap.restore(session, [e for e in before if (e.kind, e.name) not in present])
-        swap.drop(session, name)
+    for name in _beside(session, target):
+        if not _is_full(session, name):
+            if exists(session, target) and _has(session, name, swap.PROGRAMS):
+                swap.give_back(session, target, name)
+            swap.drop(session, name)
+
+
+def _beside(session: Session, target: str) -> list[str]:
+    """The databases that runs made beside the target, those that are kept among them."""
+    return [*swap.leftovers(session, target), *_stamps(session, target).values()]
 
 
 def _has(session: Session, database: str, table: str) -> bool:

@@ -35,6 +35,7 @@ __all__ = [
     "clear_leftovers",
     "drop",
     "end_sessions",
+    "give_back",
     "hold",
     "install",
     "is_marked",
@@ -45,7 +46,6 @@ __all__ = [
     "note",
     "noted",
     "programs_of",
-    "restore",
 ]
 
 PROGRAMS = "dbmask_programs"
@@ -214,7 +214,7 @@ def noted(session: Session, database: str, table: str) -> list[Entry]:
 def install(session: Session, target: str, programs: Sequence[Entry]) -> None:
     """Make the session's database ``target`` have these programs, and no others. Raises ConnectorError."""
     replaces = "mariadb" in str(session.variable("version")).lower()
-    restore(session, sorted((_over(e, session, replaces) for e in programs), key=lambda e: e.kind != "trigger"))
+    _restore(session, sorted((_over(e, session, replaces) for e in programs), key=lambda e: e.kind != "trigger"))
     wanted = {(e.kind, e.name) for e in programs}
     for kind, name in sorted(named(session, target) - wanted):
         session.run(f"DROP {kind.upper()} {quoted(target, name)}")
@@ -254,9 +254,10 @@ class Swap:
     def run(self, reconnect: Callable[[], Session], there: bool) -> None:
         """Swap, or leave all as it was. Raises ConnectorError; ``reconnect`` gives a session where this one is lost."""
         before = programs_of(self.session, self.target) if there else []
-        if any(not e.sql for e in before):
+        hidden = next((e for e in before if not e.sql), None)
+        if hidden is not None:
             raise ConnectorError(
-                f"{self.target}: the definition of {before[0].kind} {before[0].name} is hidden from this user"
+                f"{self.target}: the definition of {hidden.kind} {hidden.name} is hidden from this user"
             )
         try:
             self._swap(there, before)
@@ -265,7 +266,7 @@ class Swap:
                 self._undo(reconnect(), there, before)
             raise
         keeps = self.kept and there and bool(self._moves(self.session, self.old, self.target))
-        for name in (self.built, *(() if keeps else (self.old,))):
+        for name in (*(() if keeps else (self.old,)), self.built):  # what says that the swap has happened goes last
             with suppress(ConnectorError):  # the next run clears it
                 drop(self.session, name)
 
@@ -298,26 +299,37 @@ class Swap:
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
-        """Back to what was: the tables where they were, then what hung on them."""
+        """Back to what was: the tables where they were, then what hung on them.
+
+        What was to follow stays written down till the tables are back: killed before, the next run goes forward instead.
+        """
+        back = self._moves(session, self.target, self.built)
+        if back and (there or self._created) and not self._moves(session, self.built, self.target):
+            for kind, name in sorted(named(session, self.target), reverse=True):  # triggers before what they call
+                session.run(f"DROP {kind.upper()} {quoted(self.target, name)}")
+            session.run(f"RENAME TABLE {', '.join(back + self._moves(session, self.old, self.target))}")
         session.run(f"DROP TABLE IF EXISTS {quoted(self.built, COMING)}")
         if not there:
             for name in [self.target] * self._created + [self.old]:
                 drop(session, name)
             return
-        moved = not self._moves(session, self.built, self.target)
-        if moved:
-            for entry in programs_of(session, self.target):
-                session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
-            moves = self._moves(session, self.target, self.built) + self._moves(session, self.old, self.target)
-            session.run(f"RENAME TABLE {', '.join(moves)}")
-        session.run(f"USE {quoted(self.target)}")
-        present = {(e.kind, e.name) for e in programs_of(session, self.target)}
-        restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+        _return(session, self.target, before)
         if not self._moves(session, self.old, self.target):
             drop(session, self.old)
 
 
-def restore(session: Session, waiting: Sequence[Entry]) -> None:
+def give_back(session: Session, target: str, old: str) -> None:
+    """Make in ``target`` what was taken off it before a RENAME that was never run. Raises ConnectorError."""
+    _return(session, target, noted(session, old, PROGRAMS))
+
+
+def _return(session: Session, target: str, before: Sequence[Entry]) -> None:
+    session.run(f"USE {quoted(target)}")
+    present = named(session, target)
+    _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+
+
+def _restore(session: Session, waiting: Sequence[Entry]) -> None:
     """Make what was dropped; a view may stand on one that comes later. Raises ConnectorError for what cannot be made."""
     while waiting:
         left: list[Entry] = []

@@ -28,6 +28,8 @@ __all__ = ["MySQLTarget"]
 
 _ADOPT_SECONDS = 20
 """A killed client's statement may go on for as long before the server lets go of its locks."""
+_BEGIN_SECONDS = 2
+"""What a killed run's session needs to end; another run's does not end."""
 _PATIENCE = 2
 """So many copies that were not the snapshot's, and the source counts as busy: rows are streamed from then on."""
 
@@ -77,7 +79,7 @@ class MySQLTarget:
 
     def begin(self) -> None:
         """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
-        swap.hold(self.session, self.address.database)
+        swap.hold(self.session, self.address.database, _BEGIN_SECONDS)
         previous.recover(self.session, self.address.database)
         swap.clear_leftovers(self.session, self.address.database)
         name = swap.building_name(self.address.database)

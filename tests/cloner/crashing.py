@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ __all__ = [
     "replica_rows",
     "run_clone",
     "start_clone",
+    "strike",
 ]
 
 SCHEMA = """
@@ -268,3 +270,22 @@ def children(pid: int) -> dict[str, list[int]]:
                 if kind:
                     found[kind].append(int(entry.name))
     return found
+
+
+def strike(process: subprocess.Popen[str], victim: str, phase: str, delay: float) -> None:
+    """Wait for a phase, and a moment more; then kill."""
+    assert process.stderr is not None
+    while phase and not process.stderr.readline().startswith(phase):
+        if process.poll() is not None:
+            return
+    time.sleep(delay)
+    found = children(process.pid)
+    targets = {
+        "client": [process.pid],
+        "all": [process.pid, *found["keeper"], *found["worker"]],
+        "worker": found["worker"][:1],
+        "keeper": found["keeper"],
+    }
+    for pid in targets[victim]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
