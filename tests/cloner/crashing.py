@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,7 +153,9 @@ def run_clone(place: Where, target: str | None = None, **options: Any) -> CloneR
     return clone(policy, *urls, options=moving, **{"keys": example_keys(), "keep_previous": 0, **options})
 
 
-def start_clone(place: Where, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start_clone(
+    place: Where, *more: str, environment: dict[str, str] | None = None, program: Sequence[str] = ("-m", "dbmask")
+) -> subprocess.Popen[str]:
     """A clone by the command line, in a process of its own."""
     policy = place.folder / "policy.yaml"
     if not policy.exists():
@@ -166,7 +168,7 @@ def start_clone(place: Where, *more: str, environment: dict[str, str] | None = N
         "XDG_STATE_HOME": str(place.folder),
         **(environment or {}),
     }
-    argv = [sys.executable, "-m", "dbmask", "clone", str(policy), "--source", place.url(place.source)]
+    argv = [sys.executable, *program, "clone", str(policy), "--source", place.url(place.source)]
     argv += [
         "--target",
         place.url(place.target),
