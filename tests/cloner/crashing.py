@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -9,27 +10,34 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from dbmask.cloner import CloneResult, Options, clone
+from dbmask.cloner.copying import Outcome, copy_chunk
+from dbmask.cloner.progress import Quiet
 from dbmask.engine import masked_batches
 from dbmask.masks.build import example_keys
 from dbmask.planner import Profile, pads_for, plan_source, reading
 from dbmask.policy import Policy
 from dbmask.registry import connector_for
 from dbmask.spi import Reader, Shared, SharedSource, Source
+from tests.cloner.tcp_proxy import Proxy
 from tests.fix_postgres import Postgres
 
 __all__ = [
     "POLICY",
     "SCHEMA",
+    "Arming",
     "Place",
     "Where",
     "Writer",
+    "at_chunk",
     "children",
     "contents",
     "expected",
@@ -291,3 +299,27 @@ def strike(process: subprocess.Popen[str], victim: str, phase: str, delay: float
     for pid in targets[victim]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def at_chunk(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
+    """Let something happen when so many chunks are written."""
+    calls = itertools.count()
+
+    def copy(*args: Any) -> Outcome:
+        if next(calls) == number:
+            act()
+        return copy_chunk(*args)
+
+    monkeypatch.setattr("dbmask.cloner.loading.copy_chunk", copy)
+
+
+class Arming(Quiet):
+    """Arms a proxy when rows begin to flow."""
+
+    def __init__(self, proxy: Proxy, limit: int) -> None:
+        self._proxy, self._limit = proxy, limit
+
+    def phase(self, name: str) -> None:
+        """Arm it."""
+        if name == "rows":
+            self._proxy.arm(self._limit)

@@ -13,6 +13,7 @@ import pytest
 from dbmask.cloner import previous_replicas, rollback
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.state import State
+from dbmask_connectors._mysql_catalog import LEDGER
 from tests.cloner.crashing import expected, run_clone, start_clone, strike
 from tests.cloner.crashing_mariadb import MariaPlace, MariaWriter, contents, leftovers, make, replica_rows, unmake
 from tests.cloner.test_chunks_mariadb import arm
@@ -24,7 +25,6 @@ PHASES = (
     ("", 1.2),  # plan
     ("structure", 0.2),
     ("rows", 0.1),
-    (f"  {NAME}_source.item", 0.1),
     ("indexes", 0.05),
     ("verify", 0.1),
     ("verify", 0.5),  # and the swap
@@ -32,6 +32,8 @@ PHASES = (
 POINTS = tuple(
     (point, phase, victim) for point, (phase, victim) in enumerate((p, v) for p in PHASES for v in ("client", "all"))
 )
+ENOUGH = 8
+"""Of 16 chunks; the writer may have changed those that are fewer."""
 
 
 @pytest.fixture
@@ -60,12 +62,18 @@ def test_killed_clones_are_resumed(place: MariaPlace, group: int) -> None:
         resumed(place, f"point {point}")
 
 
+def in_ledger(place: MariaPlace) -> int:
+    """The chunks that are committed in what the killed run was building."""
+    found = "SELECT table_schema FROM information_schema.tables WHERE table_schema LIKE '{}%' AND table_name = '{}'"
+    built = place.server.mysql("", found.format(f"{place.target}__dbmask".replace("_", "\\_"), LEDGER)).split()
+    return sum(int(place.server.mysql(name, f"SELECT count(*) FROM {LEDGER} WHERE size > 0")) for name in built)
+
+
 def resumed(place: MariaPlace, which: str) -> None:
     """Resume; the replica is what a fresh clone would be, and nothing else is left."""
     with State(place.state) as state:
         runs = state.runs(1)
-        phase = runs[0].phase if runs else ""
-        written = phase in ("rows", "finish", "verify") and any(c.done for c in state.chunks(runs[0].id))
+    written = in_ledger(place)
     try:
         done = run_clone(place, state=place.state, resume=True)
     except UsageError as error:  # killed before it began, or after it ended
@@ -73,7 +81,7 @@ def resumed(place: MariaPlace, which: str) -> None:
         return
     assert replica_rows(place) == expected(place), which
     assert done.certificate.passed
-    if written:
+    if written >= ENOUGH:
         assert sum(reused for _, reused in done.chunks.values()) > 0, which
     assert leftovers(place) == {"sessions": [], "databases": []}, which
 
