@@ -95,6 +95,10 @@ def search(
     skipped = set(allowed)
     for plan in plans:
         there = [p for p in _places(plan) if p.name not in skipped]
+        notes += [
+            f"{p.name}: not looked in, since its mask may leave any value as it is" for p in there if p.allowed >= 1
+        ]
+        there = [p for p in there if p.allowed < 1]
         notes += [f"{p.name}: allow_residue names it" for p in _places(plan) if p.name in skipped]
         if there:
             _look(plan, there, wanted, rows.get(plan.name, 0), replica, dialects[1])
