@@ -121,7 +121,7 @@ def rendered(query: exp.Expression) -> str:
     return resolve_keys(query, name_of).sql(dialect="sqlite")
 
 
-class _NotUTF8(Exception):  # noqa: N818 - no failure: what is read is read again in another way
+class _NotUTF8(Exception):
     """A text that is no UTF-8."""
 
 
