@@ -87,4 +87,5 @@ class Membership:
         likely = prints[self._table[prints & self._mask]]
         at = np.searchsorted(self._known, likely)
         at[at == len(self._known)] = 0
-        return likely[self._known[at] == likely]
+        there: Prints = likely[self._known[at] == likely]
+        return there

@@ -102,7 +102,8 @@ def _telling_flags(data: bytes, texts: Sequence[str]) -> Flags:
         made |= _counts(codes == ord("@"), starts) > 0
     if (lengths >= 25).any():
         made |= (lengths >= 25) & (_counts(codes == ord(" "), starts) >= 3)
-    return made & (lengths >= LEAST)
+    made &= lengths >= LEAST
+    return made
 
 
 def _wordy_flags(data: bytes, texts: Sequence[str]) -> Flags:
@@ -114,7 +115,8 @@ def _wordy_flags(data: bytes, texts: Sequence[str]) -> Flags:
     if b"@" in data:
         made |= _counts(codes == ord("@"), starts) > 0
     between = np.frombuffer(data.translate(_BETWEEN), np.uint8).view(np.bool_)
-    return made & (_counts(between, starts) > 0)
+    made &= _counts(between, starts) > 0
+    return made
 
 
 _BETWEEN = bytes(_TOKENS.match(chr(code)) is not None for code in range(256))

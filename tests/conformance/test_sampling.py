@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlglot import exp
 
 from dbmask.cloner.sampling import is_picked, row_sample
 from dbmask.schema import ColumnType, Kind
@@ -30,7 +32,12 @@ TEXTS = ["", "a", "ž🙂", "x|y", *(f"k{i}" for i in range(len(INTEGERS) - 4))]
     ids=["integer", "integers", "text", "text-and-integer"],
 )
 def test_the_same_rows(engine: Engine, columns: list[list[Any]], types: list[ColumnType], modulus: int) -> None:
-    got = engine.evaluate(types, columns, lambda e, d: [row_sample(e, types, d.name, modulus)], KEYS, [FLAG])
+    def picked(keys: Sequence[exp.Expression], dialect: Any) -> list[exp.Expression]:
+        made = row_sample(keys, types, dialect.name, modulus)
+        assert made is not None
+        return [made]
+
+    got = engine.evaluate(types, columns, picked, KEYS, [FLAG])
     assert got is not None
     want = is_picked(columns, types, modulus)
     assert [bool(v) for v in got.made[0]] == want
