@@ -156,9 +156,8 @@ def changed(
     alias = made.args["from_"].this.alias
     if bounds and not since and len(parts) <= len(bounds):
         held = _held(reader, table, column, bounds, "parts")
-        array: exp.Expression = exp.maybe_parse(
-            f"(SELECT array_agg(v ORDER BY v) FROM pg_temp.{held})", dialect="postgres"
-        )  # noqa: S608 - our own name
+        text = f"(SELECT array_agg(v ORDER BY v) FROM pg_temp.{held})"  # noqa: S608 - our own name
+        array: exp.Expression = exp.maybe_parse(text, dialect="postgres")
         bucket = exp.Anonymous(this="width_bucket", expressions=[exp.column(column, table=alias, quoted=True), array])
         made.where(exp.In(this=bucket, expressions=[exp.Literal.number(p) for p in parts]), copy=False)
     if since:
