@@ -196,7 +196,8 @@ def _batches(rows: Iterator[tuple[Any, ...]], shape: Shape, most: int) -> Iterat
     size = 0
     while some := list(itertools.islice(rows, _CHUNK)):
         held += some
-        size += sum(len(row[i]) for i in shape.wide for row in some if isinstance(row[i], str | bytes))
+        for i in shape.wide:
+            size += sum([len(v) for row in some if (v := row[i]).__class__ is str or v.__class__ is bytes])
         if len(held) + _CHUNK > most or size >= _BYTES:
             yield from _columns(held, most)
             held, size = [], 0
