@@ -108,6 +108,7 @@ def clone(
     show: Reporter | None = None,
     state: str | None = None,
     resume: bool = False,
+    jobs: int | None = None,
     options: Options | None = None,
     share: str | None = None,
     max_rows: int | None = None,
@@ -122,6 +123,8 @@ def clone(
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
+    ``jobs`` worker processes read one snapshot, where both databases can; they do not import the caller's script, which needs
+    no guard, and functions that the policy names come from modules. ``options`` say more of how rows are moved.
     ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``; where
     a check fails it is written too, and says so.
     ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
@@ -142,7 +145,8 @@ def clone(
             raise UsageError("this kind of database cannot be masked in its place: clone it")
         keep_replaced(made, policy, keep_previous)
         with closing(open_book(state, ring)) as book:
-            moving = (source, target), options or Options()
+            how = options or Options()
+            moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
             choice = Choice.of(policy, plan, share, max_rows, resume)
             run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice, before_publish)
             path = Path(certificate) if certificate else None

@@ -327,7 +327,8 @@ class _Planned:
         bare, target = rest
         if self._plan is None:
             setup = self._setup
-            self._plan = build_plan(setup.policy, setup.schema, capabilities, Profile.CLONE, setup.keys, {})
+            made_here = build_plan(setup.policy, setup.schema, capabilities, Profile.CLONE, setup.keys, {})
+            self._plan = made_here.require()  # a mask that cannot be bound here must not be left out
         ours = self._plan.tables[bare.name]
         plan = replace(bare, units=ours.units, columns=ours.columns)
         return TableJob(plan, reading(plan, capabilities.dialect), target)
