@@ -18,7 +18,7 @@ from dbmask.cloner.prints import Membership, distinct
 from dbmask.cloner.sampling import row_sample
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
 from dbmask.planner.telling import LEAST, telling_among, with_words, words
 from dbmask.policy.model import Policy, TableMode

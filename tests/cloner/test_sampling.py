@@ -1,87 +1,64 @@
-"""A sample is about as large as asked for and spread over the table; many values at a time are judged as each alone.
-
-That databases pick the same rows is in tests/conformance/test_sampling.py.
-"""
+"""The sample of a large table: the same rows in the source and in the replica, picked by whatever the database does cheapest."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dbmask.cloner.prints import Membership, distinct, key_prints, value_prints
-from dbmask.cloner.sampling import is_picked, row_sample
-from dbmask.planner.telling import may_hold, telling, telling_among, with_words, words
-from dbmask.schema import ColumnType, Kind
-from dbmask_sql.dialects.base import column
-from dbmask_sql.sqlite_functions import register
+from dbmask.cloner import clone
+from dbmask.masks.build import example_keys
+from dbmask.policy import Policy
+from tests.connectors.places import Place, place_of
 
-BIG = ColumnType(Kind.INTEGER, "bigint", bits=64)
-
-
-def test_a_sample_is_as_large_as_asked_for_and_prefers_no_pattern() -> None:
-    for step in (1, 2, 3, 7, 100, 16_807, 2**32, 2**31 - 1 + 5):
-        keys = [k * step for k in range(1, 20_001)]
-        for modulus in (2, 3, 10):
-            picked = is_picked([keys], [BIG], modulus)
-            assert sum(picked) == pytest.approx(len(keys) / modulus, rel=0.05)
-            halves = sum(picked[:10_000]), sum(picked[10_000:])
-            assert halves[0] == pytest.approx(halves[1], rel=0.1)
+ROWS = 3_000
+KEYS = {
+    "integer": ("id INTEGER PRIMARY KEY", "i * 7", "id: {mask: permute}"),
+    "text": ("id VARCHAR(64) PRIMARY KEY", "{text}", "id: hash"),
+    "both": ("id INTEGER, part VARCHAR(9)", "i, 'p'", "id: permute, part: keep"),
+    "made in Python": (
+        "id INTEGER PRIMARY KEY",
+        "i",
+        "id: {mask: python, function: 'tests.cloner.test_sampling:moved', injective: true}",
+    ),
+}
 
 
-def test_whatever_stands_in_an_integer_key_of_sqlite_is_one_sample_on_both_sides() -> None:
-    picked = row_sample([column("k0")], [BIG], "sqlite", 2)
-    assert picked is not None
-    odd: list[Any] = [5, "x", 1.5, b"\x00", "12ab", -3]
-    with closing(sqlite3.connect(":memory:")) as db:
-        register(db, {})
-        db.execute("CREATE TABLE t (k0)")
-        db.executemany("INSERT INTO t VALUES (?)", [(v,) for v in odd])
-        got = [v for (v,) in db.execute(f"SELECT k0 FROM t WHERE {picked.sql(dialect='sqlite')} ORDER BY rowid")]
-    assert got == [v for v, one in zip(odd, is_picked([odd], [BIG], 2), strict=True) if one]
+def moved(value: int) -> int:
+    """A mask of a user's own, which no database knows."""
+    return int(value) + 1_000_000
 
 
-@given(st.lists(st.integers(-50, 50)), st.lists(st.integers(-50, 50)))
-def test_membership(known: list[int], asked: list[int]) -> None:
-    import numpy as np
-
-    ordered, times = distinct(np.array(known, np.int64))
-    assert ordered.tolist() == sorted(set(known))
-    assert times.tolist() == [known.count(v) for v in sorted(set(known))]
-    assert Membership(ordered).among(np.array(asked, np.int64)).tolist() == [v for v in asked if v in known]
-
-
-@pytest.mark.parametrize(
-    ("kind", "left", "right"),
-    [
-        (Kind.DECIMAL, [1, 1.5, None, "2.50"], [1.0, "1.50", None, 2.5]),
-        (Kind.DATE, ["2020-01-31", "", None], ["2020-01-31 00:00:00", "", None]),
-        (Kind.TEXT, ["a", None, "", 7], ["a", None, "", "7"]),
-        (Kind.BYTES, [b"a", None, b""], [bytearray(b"a"), None, memoryview(b"")]),
-    ],
-)
-def test_equal_values_have_equal_fingerprints(kind: Kind, left: list[Any], right: list[Any]) -> None:
-    type_ = ColumnType(kind, kind.value)
-    prints = value_prints(left, type_).tolist()
+@pytest.fixture(params=["postgres", "mariadb", "sqlite", "duckdb"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    made = place_of(request.param, tmp_path, request.getfixturevalue)
     try:
-        assert prints == value_prints(right, type_).tolist()
-    except TypeError:
-        raise AssertionError("a value could not be looked at") from None
-    assert [p == 0 for p in prints] == [v in (None, "", b"") for v in left]
-    assert key_prints([left], [type_]).tolist() == prints
+        made.load()
+        yield made
+    finally:
+        made.remove()
 
 
-CHARACTERS = st.sampled_from("aZž 0123456789@-:.,;'\"<>()[]{}|=\t\x1f\x1c🙂\xa0²")
-PIECES = st.sampled_from(["2024-01-31", "12345", "ab1c", "a b c d ", "@x"])
-
-
-@given(st.lists(st.text(CHARACTERS, min_size=1) | st.lists(PIECES, min_size=1).map("".join)))
-def test_many_texts_tell_what_each_tells(texts: list[str]) -> None:
-    assert sorted(telling_among(texts)) == sorted(t for t in texts if telling(t))
-    chosen = with_words(texts)
-    assert set(chosen) <= {t for t in texts if may_hold(t)}
-    assert {t for t in texts if may_hold(t) and words(t)} <= set(chosen)
+@pytest.mark.parametrize("key", KEYS)
+def test_the_same_rows_are_looked_at_on_both_sides(place: Place, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbmask.cloner.verify.SAMPLE_ROWS", 300)
+    columns, value, masks = KEYS[key]
+    numbers = " UNION ALL ".join(f"SELECT {i} AS i" for i in range(1, 61))
+    value = value.replace("{text}", "concat('k', i)" if "mariadb" in place.connector.schemes else "'k' || i")
+    key_of = ", PRIMARY KEY (id, part)" if "part" in columns else ""
+    place.run(
+        0,
+        f"CREATE TABLE big ({columns}, name VARCHAR(40){key_of})",
+        f"INSERT INTO big SELECT {value}, 'somebody' FROM (SELECT a.i + 60 * (b.i - 1) AS i FROM ({numbers}) a, ({numbers}) b) n "
+        f"WHERE i <= {ROWS}",
+    )
+    policy = Policy.from_text(
+        f"version: 1\ntables:\n  '*.person': skip\n  '*.team': skip\n  '*.big': {{columns: {{{masks}, name: redact}}}}",
+        "yaml",
+    )
+    done = clone(policy, place.source, place.target, keys=example_keys())
+    check = next(c for c in done.certificate.checks if c.kind == "unchanged" and c.subject.endswith("big.name"))
+    assert check.figures["missing"] == 0 and check.passed
+    assert check.figures["sampled_1_in"] == 10
+    assert 200 < check.figures["seen"] < 400
