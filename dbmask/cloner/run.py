@@ -110,6 +110,7 @@ def clone(
     show: Reporter | None = None,
     state: str | None = None,
     resume: bool = False,
+    jobs: int | None = None,
     options: Options | None = None,
     share: str | None = None,
     max_rows: int | None = None,
@@ -124,6 +125,8 @@ def clone(
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
+    ``jobs`` worker processes read one snapshot, where both databases can; they do not import the caller's script, which needs
+    no guard, and functions that the policy names come from modules. ``options`` say more of how rows are moved.
     ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``; where
     a check fails it is written too, and says so.
     ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
@@ -136,7 +139,8 @@ def clone(
     with ExitStack() as stack:
         opened = stack.enter_context(closing(connector_for(source).source(source)))
         made = stack.enter_context(closing(connector_for(target).target(target)))
-        moving = (source, target), options or Options()
+        how = options or Options()
+        moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
         early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         _prepare(opened, made, overwrite, in_place)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from dbmask.cloner.prints import Prints
+    from dbmask.masks.base import Bound
 
 __all__ = ["SAMPLE_ROWS", "verify_rows", "verify_shares"]
 
@@ -114,10 +115,12 @@ def verify_shares(
             continue
         modulus = max(1, -(-rows[plan.name] // SAMPLE_ROWS))
         chances: _Chances = [{} if _stays(plan, c) else None for c in masked]
-        before = _source_rows(plan, masked, source, dialects[0], keys, modulus, chances)
         after = _replica_rows(plan, masked, replica, dialects[1], modulus)
+        plain = _Explained([_plain(plan, c) for c in masked], [c.column.type for c in masked], after)
+        before = _source_rows(plan, masked, source, dialects[0], keys, modulus, chances, plain)
         pairs = _paired(before, after)
-        checks += [_share(plan, c, i, pairs, modulus, chances[i]) for i, c in enumerate(masked)]
+        wrong = plain.unexplained
+        checks += [_share(plan, c, i, pairs, modulus, chances[i], wrong[i]) for i, c in enumerate(masked)]
     return checks, unseen
 
 
@@ -128,6 +131,49 @@ def _stays(plan: TablePlan, column: ColumnPlan) -> Callable[[Any], float] | None
             found: Callable[[Any], float] | None = getattr(unit.bound, "stays", None)
             return found
     return None
+
+
+def _plain(plan: TablePlan, column: ColumnPlan) -> Bound | None:
+    """The mask, where it gives every value one answer and needs no key: what it leaves can be computed."""
+    for unit in plan.units:
+        bound, own = unit.bound, unit.promises(column.column.name)
+        if bound.outputs == bound.inputs == (column.column.name,):
+            known = own.value_only and own.total and not own.keyed and getattr(bound, "stays", None) is None
+            return bound if known and not getattr(bound, "whole_column", False) else None
+    return None
+
+
+class _Explained:
+    """Counts, for masks that :func:`_plain` gives, the values that stayed equal although their mask changes them.
+
+    Only values that stayed equal are masked once more, while the source is read.
+    """
+
+    def __init__(self, masks: Sequence[Bound | None], types: Sequence[ColumnType], after: _Rows) -> None:
+        import numpy as np
+
+        self._masks, self._types, self._after = masks, types, after
+        self._order = np.argsort(after.keys)
+        self._keys = after.keys[self._order]
+        self.unexplained: list[int | None] = [None if m is None else 0 for m in masks]
+
+    def look(self, keys: Prints, columns: Sequence[Sequence[Any]], prints: Sequence[Prints]) -> None:
+        """Look at a batch of the source: fingerprints of its rows' keys, values, and their fingerprints, by column."""
+        import numpy as np
+
+        if not len(self._keys):
+            return
+        at = np.searchsorted(self._keys, keys)
+        at[at == len(self._keys)] = 0
+        there, places = self._keys[at] == keys, self._order[at]
+        for i, mask in enumerate(self._masks):
+            if mask is None:
+                continue
+            same = np.flatnonzero(there & (prints[i] != 0) & (self._after.values[i][places] == prints[i]))
+            if len(same):
+                values = [columns[i][row] for row in same.tolist()]
+                made = value_prints(mask.apply([values])[0], self._types[i])
+                self.unexplained[i] = (self.unexplained[i] or 0) + int((made != prints[i][same]).sum())
 
 
 def _expected(chances: Prints, times: Prints) -> float:
@@ -144,6 +190,7 @@ def _share(
     pairs: _Pairs,
     modulus: int,
     chances: dict[int, float] | None,
+    unexplained: int | None,
 ) -> Check:
     raw, made = pairs.before[at], pairs.after[at]
     there = raw != 0
@@ -157,6 +204,9 @@ def _share(
     if chances is not None and seen:
         allowed, within = _by_value(raw, same, chances, once=_value_only(plan, column))
         passed = within and missing == 0
+    if unexplained is not None and seen:
+        allowed = (equal - unexplained) / seen
+        passed = unexplained == 0 and missing == 0
     looked = "every row" if modulus == 1 else f"a sample of {pairs.rows:,} rows over the whole table"
     found = f"{share:.1%} of {seen:,} values stayed equal, {allowed:.1%} allowed under {column.mask} ({looked})"
     if missing:
@@ -196,6 +246,7 @@ def _source_rows(
     keys: KeyRing,
     modulus: int,
     chances: _Chances,
+    plain: _Explained,
 ) -> _Rows:
     """Masked key -> raw values, for the sampled rows of the source."""
     from sqlglot import exp
@@ -223,7 +274,7 @@ def _source_rows(
         ready=(*part.ready, *range(extra, extra + len(masked))),
     )
     where = [part.writes.index(k) for k in key]
-    return _collect(reader, both, where, range(width, width + len(masked)), plan, masked, left, chances)
+    return _collect(reader, both, where, range(width, width + len(masked)), plan, masked, left, chances, plain)
 
 
 def _sampled(
@@ -258,6 +309,7 @@ def _collect(
     masked: Sequence[ColumnPlan],
     modulus: int,
     chances: _Chances | None = None,
+    plain: _Explained | None = None,
 ) -> _Rows:
     import numpy as np
 
@@ -269,11 +321,13 @@ def _collect(
         if modulus > 1:
             picked = is_picked(keys, types, modulus)
             keys, columns = ([list(compress(c, picked)) for c in some] for some in (keys, columns))
-        found[0].append(key_prints(keys, types))
-        for i, values in enumerate(columns):
-            prints = value_prints(values, masked[i].column.type)
-            found[i + 1].append(prints)
-            known, chance = chances[i] if chances else None, stays[i]
+        of_keys = key_prints(keys, types)
+        of_values = [value_prints(values, c.column.type) for values, c in zip(columns, masked, strict=True)]
+        for parts, prints in zip(found, (of_keys, *of_values), strict=True):
+            parts.append(prints)
+        if plain is not None:
+            plain.look(of_keys, columns, of_values)
+        for known, chance, values, prints in zip(chances or (), stays, columns, of_values, strict=False):
             if known is not None and chance is not None:
                 for print_, value in dict(zip(prints.tolist(), values, strict=True)).items():
                     if print_ and print_ not in known:
