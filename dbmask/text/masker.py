@@ -93,10 +93,8 @@ class TextMasker:
         at = [i for i, text in enumerate(texts) if text]
         columns = {name: [_value(rows[i], name) for i in at] for name in self._inputs} if rows is not None else {}
         self._engine.explain = explain
-        made = [TextResult(text) for text in texts]
-        for i, outcome in zip(at, self._engine.run([texts[i] for i in at], columns), strict=True):
-            made[i] = outcome
-        return made
+        results = iter(self._engine.run([texts[i] for i in at], columns))
+        return [next(results) if text else TextResult(text) for text in texts]
 
 
 def _value(row: Mapping[str, Any], name: str) -> Any:
