@@ -109,14 +109,13 @@ class Engine:
         self.report.fail(failed[i] for i in sorted(failed))
 
     def _results(self, batch: Batch, outcome: _Outcome) -> list[TextResult]:
-        made = []
-        for i, output in enumerate(outcome.outputs):
-            if i in outcome.failed:
-                made.append(TextResult(output, failed=outcome.failed[i]))
-            else:
-                base, first, last = batch.starts[i], outcome.firsts[i], outcome.firsts[i + 1]
-                places = [(start - base, end - base, rank) for start, end, rank in outcome.places[first:last]]
-                made.append(TextResult(output, places, self.rules))
+        firsts, rules, places = outcome.firsts, self.rules, outcome.places
+        made = [
+            TextResult(output, "", rules, places, at)
+            for output, at in zip(outcome.outputs, zip(firsts, firsts[1:], batch.starts, strict=False), strict=True)
+        ]
+        for i, why in outcome.failed.items():
+            made[i] = TextResult(made[i].output, why)
         if self.explain:
             for i, result in enumerate(made):
                 self._explain(result, batch, i, outcome.founds)
