@@ -17,7 +17,7 @@ from dbmask.cloner.certificate import Check
 from dbmask.cloner.sampling import row_sample
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
 from dbmask.planner.telling import LEAST, may_hold, telling, words
 from dbmask.policy.model import Policy, TableMode

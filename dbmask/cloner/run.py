@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
 from dbmask.cloner.copying import TableJob
+from dbmask.cloner.early import Early, goes_in_chunks
 from dbmask.cloner.loading import Loading, Options
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
@@ -83,6 +84,7 @@ class _Run:
     urls: tuple[str, str]
     options: Options
     book: Book
+    early: Early = field(default_factory=Early)
     resume: bool = False
     choice: Choice = field(default_factory=Choice)
     before_publish: Callable[[Built], None] | None = None
@@ -130,23 +132,24 @@ def clone(
     began = cert.now()
     signer = SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
-    with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(connector_for(source).source(source)))
+        made = stack.enter_context(closing(connector_for(target).target(target)))
+        moving = (source, target), options or Options()
+        early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
-        if not in_place:
-            check_target(opened, made, overwrite)
-        elif isinstance(made, ReplacesSource):  # dbmask.cloner.apply has asked for the name of what goes
-            made.replace_source()
-            made.check(overwrite=True)
-        else:
-            raise UsageError("this kind of database cannot be masked in its place: clone it")
+        _prepare(opened, made, overwrite, in_place)
         keep_replaced(made, policy, keep_previous)
-        with closing(open_book(state, ring)) as book:
-            moving = (source, target), options or Options()
-            choice = Choice.of(policy, plan, share, max_rows, resume)
-            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice, before_publish)
-            with run.show:
-                snapshot, left_out = _build(run)
-            book.finished(str(certificate or ""))
+        book = stack.enter_context(closing(open_book(state, ring)))
+        choice = Choice.of(policy, plan, share, max_rows, resume)
+        if choice.needed:
+            early.end()
+        run = _Run(
+            policy, plan, ring, opened, made, show or Quiet(), *moving, book, early, resume, choice, before_publish
+        )
+        with run.show:
+            snapshot, left_out = _build(run)
+        book.finished(str(certificate or ""))
         _record_kept(policy, plan)
         result = cert.Certificate(
             started=began,
@@ -169,6 +172,26 @@ def clone(
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
     return CloneResult(plan, run.rows, run.seconds, result, path, chunks)
+
+
+def _prepare(source: Source, target: Target, overwrite: bool, in_place: bool) -> None:
+    """Refuse a target that may not be written."""
+    if not in_place:
+        check_target(source, target, overwrite)
+    elif isinstance(target, ReplacesSource):  # dbmask.cloner.apply has asked for the name of what goes
+        target.replace_source()
+        target.check(overwrite=True)
+    else:
+        raise UsageError("this kind of database cannot be masked in its place: clone it")
+
+
+def _early(
+    source: Source, target: Target, urls: tuple[str, str], options: Options, resume: bool, lasting: bool
+) -> Early:
+    """What a fresh run in chunks needs besides this process."""
+    if resume or not goes_in_chunks(source, target):
+        return Early()
+    return Early.start(urls, options.jobs, lasting and source.capabilities.joins_late, options.grace)
 
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
@@ -256,6 +279,7 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         run.show,
         earlier,
         run.choice.picking(jobs, run.plan.schema, run.source.capabilities.dialect, run.keys),
+        run.early,
     )
 
 

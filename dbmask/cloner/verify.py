@@ -18,7 +18,7 @@ from dbmask.cloner.sampling import in_sample, row_sample
 from dbmask.engine import masked_batches
 from dbmask.keys import KeyRing
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan, pads_for, reading
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import Reading, relation
 from dbmask.policy.model import TableMode
 from dbmask.schema import ColumnType, Table, TableName

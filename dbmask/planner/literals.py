@@ -14,9 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import Problem, UsageError
-from dbmask.planner.binding import SOURCE_ALIAS
 from dbmask.planner.ddl import literals, objects
-from dbmask.planner.model import ColumnPlan, Plan, RunsIn, TablePlan
+from dbmask.planner.model import SOURCE_ALIAS, ColumnPlan, Plan, RunsIn, TablePlan
 from dbmask.planner.select import relation
 from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import Kind
