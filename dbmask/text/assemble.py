@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, chain, pairwise
 from operator import add, sub
 
@@ -69,9 +70,12 @@ def _look_around(
     def row(place: Place) -> int:
         return bisect_right(begins, place[0]) - 1
 
+    def rows_of(label: str) -> list[int]:
+        return [row(place) for place in places if labels[place[2]] == label]
+
     for label, entities in gathered.items():
         # Made when they are asked for: most masks look at nothing but the entity.
-        entities.find_rows = lambda label=label: [row(place) for place in places if labels[place[2]] == label]
+        entities.find_rows = partial(rows_of, label)
     if any(masker.labels for masker in maskers.values()):
         beside: list[dict[str, list[str]]] = [{} for _ in batch.texts]
         for place, value in zip(places, values, strict=True):
