@@ -76,7 +76,13 @@ def test_nothing_is_said(pattern: str) -> None:
     assert needed(pattern) is None
 
 
-ATOMS = [*"ab-@ ", *(r"\d \w \s \b \. \W . ^ $ [ab] [^a] [a-c0] [\d-] (?i)".split(" ")), "\\n", r"[[:alpha:]]", r"\x61"]
+ATOMS = [
+    *"ab-@ ",
+    *([r"\d", r"\w", r"\s", r"\b", r"\.", r"\W", r".", r"^", r"$", r"[ab]", r"[^a]", r"[a-c0]", r"[\d-]", r"(?i)"]),
+    "\\n",
+    r"[[:alpha:]]",
+    r"\x61",
+]
 PIECES = st.recursive(
     st.sampled_from(ATOMS),
     lambda inner: (
