@@ -79,9 +79,7 @@ def test_nothing_is_said(pattern: str) -> None:
 ATOMS = [
     *"ab-@ ",
     *([r"\d", r"\w", r"\s", r"\b", r"\.", r"\W", r".", r"^", r"$", r"[ab]", r"[^a]", r"[a-c0]", r"[\d-]", r"(?i)"]),
-    "\\n",
-    r"[[:alpha:]]",
-    r"\x61",
+    *("\n", r"[[:alpha:]]", r"\x61"),
 ]
 PIECES = st.recursive(
     st.sampled_from(ATOMS),
