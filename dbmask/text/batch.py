@@ -8,10 +8,14 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
+from dbmask.errors import MaskError
 from dbmask.text.fold import clean, fold, plain
 from dbmask.text.spans import Hit
 
-__all__ = ["Batch", "Finder", "Found", "Located"]
+__all__ = ["MOST_HITS", "Batch", "Finder", "Found", "Located"]
+
+MOST_HITS = 5_000_000
+"""So many matches of one matcher are held, about 2 GB with what becomes of them: ten times what 100 MB of prose have."""
 
 Located = tuple[int, int, int, int]
 """(text, start, -end, rank): which text of the batch, and the hit within it."""
@@ -31,6 +35,12 @@ class Found:
     rejected: list[tuple[Located, str]] = field(default_factory=list)
     lemmas: dict[tuple[int, int], str] = field(default_factory=dict)
     dropped: int = 0
+
+    def check(self) -> Found:
+        """Itself. Raises MaskError where there is more than memory should be spent on."""
+        if len(self.hits) + len(self.rejected) > MOST_HITS:
+            raise MaskError(f"there are more than {MOST_HITS:,} matches")
+        return self
 
 
 class Finder(Protocol):

@@ -128,7 +128,7 @@ class Engine:
 
     def _find(self, finder: Finder, batch: Batch) -> Found:
         try:
-            return finder.find(batch)
+            return finder.find(batch).check()
         except Exception:
             # Whatever it was: each text is tried alone, so that only those that fail are replaced.
             return self._one_by_one(finder, batch)
@@ -137,7 +137,7 @@ class Engine:
         whole = Found()
         for i in range(len(batch.texts)):
             try:
-                found = finder.find(batch.one(i))
+                found = finder.find(batch.one(i)).check()
             except Exception as error:
                 whole.failed[i] = f"{finder.name} failed: {reason(error)}"
                 continue
@@ -145,6 +145,7 @@ class Engine:
             whole.hits += [(start + base, negative - base, rank) for start, negative, rank in found.hits]
             whole.rejected += [((i, *match[1:]), why) for match, why in found.rejected]
             whole.lemmas.update({(start + base, end + base): lemma for (start, end), lemma in found.lemmas.items()})
+            whole.dropped += found.dropped
             if found.failed:
                 whole.failed[i] = found.failed[0]
         return whole

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from dbmask.text.backtrack import BacktrackPattern
-from dbmask.text.batch import Batch, Found
+from dbmask.text.batch import MOST_HITS, Batch, Found
 from dbmask.text.config import Pattern
 from dbmask.text.filters import Filters
 from dbmask.text.needs import needed
@@ -41,9 +42,10 @@ class RegexLocator:
 
     def locate(self, text: str, plain: bytes) -> Iterable[tuple[int, int]]:
         """All matches, each once."""
-        spans = [match.span() for match in self._compiled.finditer(plain)]
+        spans = [match.span() for match in islice(self._compiled.finditer(plain), MOST_HITS + 1)]
         if self._wide and len(plain) != len(text.encode()):
-            return dict.fromkeys([*spans, *(match.span() for match in self._compiled.finditer(text))])
+            others = islice(self._compiled.finditer(text), MOST_HITS + 1)
+            return dict.fromkeys([*spans, *(match.span() for match in others)])
         return spans
 
 
@@ -85,6 +87,7 @@ class PatternFinder:
                 found.hits.append((base + start, -base - end, rank))
             else:
                 filtered(filters, batch, index, start, end, rank, found)
+        found.check()
 
 
 class Hopes:

@@ -99,17 +99,17 @@ class _Index:
         """Whether a stretch of a text is what a pattern stands for."""
         return (found if self.sensitive else fold(found)) == check
 
-    def matches(self, batch: Batch) -> Iterable[tuple[int, int, int]]:
-        """(pattern, start, end) of every occurrence in the joined text, in the order of the ends."""
+    def matches(self, batch: Batch, found: Found) -> Iterable[tuple[int, int, int]]:
+        """(pattern, start, end) of every occurrence in the joined text, in the order of the ends; ``found`` is where they go."""
         haystack = self._bytes(batch.joined)
         if self.whole:
             haystack = b" " + haystack
         if len(haystack) <= _WINDOW:
-            found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
-            return found
-        return self._windows(haystack)
+            made: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
+            return made
+        return self._windows(haystack, found)
 
-    def _windows(self, haystack: bytes) -> Iterator[tuple[int, int, int]]:
+    def _windows(self, haystack: bytes, found: Found) -> Iterator[tuple[int, int, int]]:
         """The same for a long text, piece by piece: each match belongs to the piece in which it ends."""
         for begin in range(0, len(haystack), _WINDOW):
             base = max(0, begin - self._longest)
@@ -117,6 +117,7 @@ class _Index:
             for pattern, start, end in self.automaton.find_matches_as_indexes(piece, overlapping=True):
                 if end + base > begin:
                     yield pattern, start + base, end + base
+            found.check()
 
 
 class SeedFinder:
@@ -146,7 +147,7 @@ class SeedFinder:
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
         sole, add = index.sole, found.hits.append
-        for pattern, start, end in index.matches(batch):
+        for pattern, start, end in index.matches(batch, found):
             only = sole[pattern]
             if only is not None:
                 left, right, rank = only
