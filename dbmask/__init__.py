@@ -5,8 +5,7 @@ Public names are loaded when they are first used, so that ``import dbmask`` cost
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from dbmask.lazy import loader
 
 __version__ = "0.1.0"
 
@@ -22,10 +21,7 @@ _WHERE = {
 __all__ = ["DbmaskError", "MaskMe", "Masker", "Policy", "__version__", "clone", "plan"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'dbmask' has no attribute {name!r}")
+__getattr__ = loader(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

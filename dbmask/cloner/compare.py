@@ -15,7 +15,7 @@ from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, Profile, RunsIn, TablePlan, plan_source
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for

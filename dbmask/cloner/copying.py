@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.sums import chunk_sum
 from dbmask.engine import masked_batches
-from dbmask.planner import Reading, TablePlan
 from dbmask.spi import (
     ChunkedTarget,
     Progress,
@@ -26,6 +25,9 @@ from dbmask.spi import (
     TargetTable,
 )
 from dbmask.state.seal import Sealer
+
+if TYPE_CHECKING:
+    from dbmask.planner import Reading, TablePlan
 
 __all__ = ["Outcome", "TableJob", "copy_chunk", "copy_table", "merge_reports"]
 

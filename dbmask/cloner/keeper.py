@@ -29,6 +29,7 @@ GRACE = 600.0
 
 _START_SECONDS = 60.0
 _END = b"end\n"
+_TAKE = b"take\n"
 
 
 class Keeper:
@@ -42,7 +43,7 @@ class Keeper:
 
     @classmethod
     def start(cls, url: str, grace: float = GRACE) -> Keeper:
-        """Start a keeper; it takes its snapshot while the caller goes on."""
+        """Start a keeper; it connects while the caller goes on, and takes its snapshot when :meth:`shared` asks for it."""
         address = Path(tempfile.mkdtemp(prefix="dbmask-keeper-")) / "socket"  # short, as a socket's name must be
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         process = subprocess.Popen(
@@ -53,10 +54,8 @@ class Keeper:
             env=environment,
             start_new_session=True,  # a Ctrl-C of the terminal is the client's
         )
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
         told = json.dumps({"url": url, "address": str(address), "grace": grace})
-        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(told.encode() + b"\n")
+        _tell(process, told.encode() + b"\n")
         return cls(str(address), process)
 
     @classmethod
@@ -79,6 +78,7 @@ class Keeper:
         """The snapshot. Waits until it stands. Raises ConnectorError where it cannot be taken."""
         process = self._process
         if self._shared is None and process is not None and process.stdout is not None:
+            _tell(process, _TAKE)
             ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
             answer = json.loads(process.stdout.readline() or b"{}") if ready else {}
             if "token" not in answer or not self._connect():
@@ -117,10 +117,16 @@ class Keeper:
                 process.returncode = 0  # it outlives this process on purpose
 
 
+def _tell(process: subprocess.Popen[bytes], what: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    with contextlib.suppress(BrokenPipeError):  # its answer tells why
+        process.stdin.write(what)
+        process.stdin.flush()
+
+
 def main() -> int:
     """Hold one snapshot, as standard input says."""
     told = json.loads(sys.stdin.readline())
-    sys.stdin.close()
     address = Path(told["address"])
     from dbmask.registry import connector_for
 
@@ -131,6 +137,9 @@ def main() -> int:
             with closing(connector_for(told["url"]).source(told["url"])) as source:
                 if not isinstance(source, SharedSource):
                     return _answer({"error": "this source cannot share a snapshot"})
+                if sys.stdin.readline().encode() != _TAKE:
+                    return 0  # nobody wants it
+                sys.stdin.close()
                 with source.export() as shared:
                     source.close()
                     _answer({"token": shared.token, "position": shared.position})

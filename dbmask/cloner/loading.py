@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import secrets
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 from dbmask.cloner.book import Book
 from dbmask.cloner.chunks import CHUNK_BYTES, Chunk, plan_chunks
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk, copy_table, merge_reports, reports_of
+from dbmask.cloner.early import Early, goes_in_chunks
 from dbmask.cloner.keeper import GRACE, Keeper
 from dbmask.cloner.progress import Reporter
 from dbmask.cloner.resume import Earlier, Standing, all_chunks, locked, same_storage, unchanged_chunks
@@ -65,6 +67,7 @@ class Loading:
     show: Reporter
     earlier: Earlier | None = None
     pick: Callable[[Reader], Mapping[TableName, TableJob]] | None = None
+    early: Early = field(default_factory=Early)
     keeper: Keeper | None = None
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
@@ -76,13 +79,7 @@ class Loading:
     @property
     def in_chunks(self) -> bool:
         """Whether source and target can both work in chunks; rows that are picked are known to one session alone."""
-        dialects = (self.source.capabilities.dialect, self.target.capabilities.dialect)
-        return (
-            self.pick is None
-            and isinstance(self.source, SharedSource)
-            and isinstance(self.target, ChunkedTarget)
-            and dialects[0] == dialects[1]
-        )
+        return self.pick is None and goes_in_chunks(self.source, self.target)
 
     @contextmanager
     def run(self) -> Iterator[Loaded]:
@@ -179,7 +176,7 @@ class Loading:
         if not self.source.capabilities.joins_late:
             return self._at_once(stack, source)
         if self.book.lasting:
-            self.keeper = Keeper.start(self.urls[0], self.options.grace)
+            self.keeper = self.early.take_keeper() or Keeper.start(self.urls[0], self.options.grace)
             shared = self.keeper.shared()
         else:
             shared = stack.enter_context(source.export())
@@ -190,7 +187,7 @@ class Loading:
         if self.options.jobs > 1:
             try:
                 with ExitStack() as trial:
-                    workers = trial.enter_context(Workers(self._setup(None, ""), self.options.jobs, self.jobs))
+                    workers = trial.enter_context(self._started(None, "", self.options.jobs))
                     workers.ready()
                     with source.export() as shared:
                         reader = trial.enter_context(source.join(shared))
@@ -203,15 +200,12 @@ class Loading:
         reader = stack.enter_context(self.source.snapshot())
         return Shared(secrets.token_hex(16), reader.position), reader
 
-    def _setup(self, shared: Shared | None, building: str, count: int | None = None) -> Setup:
-        rate, count = self.options.max_rate, count or self.options.jobs
+    def _setup(self, shared: Shared | None, building: str, count: int) -> Setup:
+        rate = self.options.max_rate
         return Setup(
-            self.urls[0],
-            self.urls[1],
             building,
             shared,
-            self.policy,
-            self.structure.schema,
+            pickle.dumps((self.policy, self.structure.schema)),
             self.keys,
             self._pads(),
             rate / count if rate else None,
@@ -271,6 +265,7 @@ class Loading:
         reader.use_keys(self._pads())
         alone = self.options.jobs == 1 or len(chunks) <= 1 or not self.source.capabilities.joins_late
         if self._workers is None and alone:
+            self.early.end()
             progress = throttled(self.show.advance, self.options.max_rate)
             for one in chunks:
                 self._open(one.name)
@@ -278,13 +273,15 @@ class Loading:
                 places = self.source, self.target, reader, job
                 self._done(one, copy_chunk(*places, one.span, one.token, progress, self._sealer))
             return
-        with self._workers or self._started(target, shared, min(self.options.jobs, len(chunks))) as workers:
+        with self._workers or self._started(shared, target.building(), min(self.options.jobs, len(chunks))) as workers:
             if self._workers is not None:
                 workers.begin(target.building())
             workers.run(chunks, self._done, lambda name, rows: self.show.advance(rows))
 
-    def _started(self, target: ChunkedTarget, shared: Shared, count: int) -> Workers:
-        return Workers(self._setup(shared, target.building(), count), count, self.jobs)
+    def _started(self, shared: Shared | None, building: str, count: int) -> Workers:
+        workers = self.early.take_workers() or Workers(self.urls, count)
+        workers.set_up(self._setup(shared, building, len(workers)), self.jobs)
+        return workers
 
     def _open(self, name: TableName) -> None:
         if name not in self.rows:

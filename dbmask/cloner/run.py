@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
 from dbmask.cloner.copying import TableJob
+from dbmask.cloner.early import Early, goes_in_chunks
 from dbmask.cloner.loading import Loading, Options
 from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
@@ -21,6 +22,7 @@ from dbmask.cloner.resume import earlier_run
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
+from dbmask.engine import seldom_collected
 from dbmask.errors import CheckFailed, ConnectorError, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
@@ -82,6 +84,7 @@ class _Run:
     urls: tuple[str, str]
     options: Options
     book: Book
+    early: Early = field(default_factory=Early)
     resume: bool = False
     choice: Choice = field(default_factory=Choice)
     before_publish: Callable[[Built], None] | None = None
@@ -91,8 +94,11 @@ class _Run:
     not_looked_at: list[str] = field(default_factory=list)
     found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
     literals: list[str] = field(default_factory=list)
+    position: str = ""
+    left_out: tuple[str, ...] = ()
 
 
+@seldom_collected()
 def clone(
     policy: Policy,
     source: str,
@@ -106,6 +112,7 @@ def clone(
     show: Reporter | None = None,
     state: str | None = None,
     resume: bool = False,
+    jobs: int | None = None,
     options: Options | None = None,
     share: str | None = None,
     max_rows: int | None = None,
@@ -120,7 +127,10 @@ def clone(
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
-    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
+    ``jobs`` worker processes read one snapshot, where both databases can; they do not import the caller's script, which needs
+    no guard, and functions that the policy names come from modules. ``options`` say more of how rows are moved.
+    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``; where
+    a check fails it is written too, and says so.
     ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
     foreign key holds. ``before_publish`` is called with what was built and verified, before it appears.
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
@@ -128,45 +138,75 @@ def clone(
     began = cert.now()
     signer = SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
-    with closing(connector_for(source).source(source)) as opened, closing(connector_for(target).target(target)) as made:
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(connector_for(source).source(source)))
+        made = stack.enter_context(closing(connector_for(target).target(target)))
+        how = options or Options()
+        moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
+        early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
-        if not in_place:
-            check_target(opened, made, overwrite)
-        elif isinstance(made, ReplacesSource):  # dbmask.cloner.apply has asked for the name of what goes
-            made.replace_source()
-            made.check(overwrite=True)
-        else:
-            raise UsageError("this kind of database cannot be masked in its place: clone it")
+        _prepare(opened, made, overwrite, in_place)
         keep_replaced(made, policy, keep_previous)
-        with closing(open_book(state, ring)) as book:
-            moving = (source, target), options or Options()
-            choice = Choice.of(policy, plan, share, max_rows, resume)
-            run = _Run(policy, plan, ring, opened, made, show or Quiet(), *moving, book, resume, choice, before_publish)
-            with run.show:
-                snapshot, left_out = _build(run)
-            book.finished(str(certificate or ""))
-        _record_kept(policy, plan)
-        result = cert.Certificate(
-            started=began,
-            finished=cert.now(),
-            source=opened.identity(),
-            target=made.identity(),
-            snapshot=snapshot,
-            key_fingerprint=ring.fingerprint(),
-            tables=cert.describe(plan, run.rows, run.seconds, run.found),
-            checks=run.checks,
-            not_looked_at=run.not_looked_at,
-            left_out=left_out,
-            literals=run.literals,
-            warnings=[str(w) for w in plan.warnings],
-            job="apply" if in_place else "clone",
-            **cert.policy_facts(policy),
+        book = stack.enter_context(closing(open_book(state, ring)))
+        choice = Choice.of(policy, plan, share, max_rows, resume)
+        if choice.needed:
+            early.end()
+        run = _Run(
+            policy, plan, ring, opened, made, show or Quiet(), *moving, book, early, resume, choice, before_publish
         )
-    path = Path(certificate) if certificate else None
+        path = Path(certificate) if certificate else None
+        job = "apply" if in_place else "clone"
+        try:
+            with run.show:
+                _build(run)
+        except CheckFailed as error:
+            raise cert.failed(error, _certificate(run, began, job), path, signer) from None
+        book.finished(str(certificate or ""))
+        _record_kept(policy, plan)
+        result = _certificate(run, began, job)
     if path is not None:
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
     return CloneResult(plan, run.rows, run.seconds, result, path, chunks)
+
+
+def _prepare(source: Source, target: Target, overwrite: bool, in_place: bool) -> None:
+    """Refuse a target that may not be written."""
+    if not in_place:
+        check_target(source, target, overwrite)
+    elif isinstance(target, ReplacesSource):  # dbmask.cloner.apply has asked for the name of what goes
+        target.replace_source()
+        target.check(overwrite=True)
+    else:
+        raise UsageError("this kind of database cannot be masked in its place: clone it")
+
+
+def _early(
+    source: Source, target: Target, urls: tuple[str, str], options: Options, resume: bool, lasting: bool
+) -> Early:
+    """What a fresh run in chunks needs besides this process."""
+    if resume or not goes_in_chunks(source, target):
+        return Early()
+    return Early.start(urls, options.jobs, lasting and source.capabilities.joins_late, options.grace)
+
+
+def _certificate(run: _Run, began: str, job: str) -> cert.Certificate:
+    return cert.Certificate(
+        started=began,
+        finished=cert.now(),
+        source=run.source.identity(),
+        target=run.target.identity(),
+        snapshot=run.position,
+        key_fingerprint=run.keys.fingerprint(),
+        tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
+        checks=run.checks,
+        not_looked_at=run.not_looked_at,
+        left_out=run.left_out,
+        literals=run.literals,
+        warnings=[str(w) for w in run.plan.warnings],
+        job=job,
+        **cert.policy_facts(run.policy),
+    )
 
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
@@ -177,7 +217,7 @@ def _record_kept(policy: Policy, plan: Plan) -> None:
         lock.recording(kept, policy.digest).write()
 
 
-def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
+def _build(run: _Run) -> None:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
     tables = {t.name: t for t in target_tables(run.plan)}
     order = [n for n in foreign_key_order(t.table for t in tables.values())]
@@ -194,13 +234,14 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
             if not loaded.finished:
                 run.book.phase("finish")
                 run.target.finish(structure, run.show.phase)
+            run.position = loaded.reader.position
+            run.left_out = (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))
             run.book.phase("verify")
             run.show.phase("verify")
             _verify(run, loaded.reader, structure)
             if run.before_publish is not None and all(c.passed for c in run.checks):
                 made = Built(run.plan, loading.jobs, structure, run.source, loaded.reader, run.target, run.rows)
                 run.before_publish(made)
-            position = loaded.reader.position
         failed = [c for c in run.checks if not c.passed]
         if failed:
             raise CheckFailed("verification failed:\n" + "\n".join(f"{c.subject}: {c.found}" for c in failed))
@@ -210,7 +251,6 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         _stop(run, loading, error)
         raise
     loading.stop(resumable=False)
-    return position, (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))
 
 
 def _stop(run: _Run, loading: Loading, error: BaseException) -> None:
@@ -254,6 +294,7 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         run.show,
         earlier,
         run.choice.picking(jobs, run.plan.schema, run.source.capabilities.dialect, run.keys),
+        run.early,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbmask.cloner.subset_graph import Edge
 from dbmask.keys import KeyRing
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
 from dbmask.schema import Column, Kind, Table
 from dbmask.spi import Held, HoldsKeys

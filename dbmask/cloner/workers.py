@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,11 @@ from dbmask import errors
 from dbmask.cloner.chunks import Chunk
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk
 from dbmask.cloner.throttle import throttled
+from dbmask.engine import seldom_collected
 from dbmask.errors import CannotShare, ConnectorError, DbmaskError
 from dbmask.keys import KeyRing
-from dbmask.planner import Profile, build_plan, reading
-from dbmask.policy.model import Policy
 from dbmask.registry import connector_for
-from dbmask.schema import Schema, TableName
+from dbmask.schema import TableName
 from dbmask.spi import ChunkedTarget, Pads, Reader, Shared, SharedSource
 from dbmask.state.seal import Sealer
 
@@ -54,15 +54,12 @@ class Setup:
     """All that a worker needs from the start. It travels through a pipe, since it holds keys and passwords.
 
     Without ``shared`` the snapshot and ``building`` are told later (:meth:`Workers.join`, :meth:`Workers.begin`). With a
-    ``sealer`` chunks are summed up.
+    ``sealer`` chunks are summed up. ``planning`` is the pickled policy and schema, for those who need a plan of their own.
     """
 
-    source: str
-    target: str
     building: str
     shared: Shared | None
-    policy: Policy
-    schema: Schema
+    planning: bytes
     keys: KeyRing
     pads: Pads
     rate: float | None = None
@@ -84,9 +81,9 @@ def _without_main() -> Iterator[None]:
 
 
 class _Worker:
-    """A process and the pipe to it."""
+    """A process and the pipe to it. It connects to these URLs while its parent goes on."""
 
-    def __init__(self, setup: bytes) -> None:
+    def __init__(self, urls: tuple[str, str]) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process: SpawnProcess = _SPAWN.Process(target=_main, args=(theirs,), daemon=True)
         with _without_main():
@@ -94,8 +91,15 @@ class _Worker:
         theirs.close()
         self.chunk: Chunk | None = None
         self.known: set[TableName] = set()
-        with suppress(BrokenPipeError):
-            self.pipe.send_bytes(setup)
+        self._tell(pickle.dumps(urls))
+
+    def set_up(self, setup: bytes) -> None:
+        """Let it begin."""
+        self._tell(setup)
+
+    def _tell(self, what: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # its death shows when it is read from
+            self.pipe.send_bytes(what)
 
     def end(self) -> None:
         """Kill it where it still runs."""
@@ -107,16 +111,31 @@ class _Worker:
 
 
 class Workers:
-    """``count`` worker processes over one snapshot and one building area. Use it as a context manager."""
+    """``count`` worker processes over one snapshot and one building area. Use it as a context manager.
 
-    def __init__(self, setup: Setup, count: int, jobs: Mapping[TableName, TableJob]) -> None:
+    They start, and connect to the source and the target, before it is known what they do (:meth:`set_up`).
+    """
+
+    def __init__(self, urls: tuple[str, str], count: int) -> None:
+        self._urls = urls
+        self._setup = b""
+        self._replaces = False
+        self._jobs: Mapping[TableName, TableJob] = {}
+        self._packed: dict[TableName, bytes] = {}
+        self._workers = [_Worker(urls) for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def set_up(self, setup: Setup, jobs: Mapping[TableName, TableJob]) -> None:
+        """Tell them all that they need."""
         bare = replace(setup, keys=KeyRing(None, setup.keys.epoch))
         master = setup.keys.master if setup.keys.fingerprint() else None
         self._setup = pickle.dumps((bare, master))
         self._replaces = setup.shared is not None
         self._jobs = jobs
-        self._packed: dict[TableName, bytes] = {}
-        self._workers = [_Worker(self._setup) for _ in range(count)]
+        for worker in self._workers:
+            worker.set_up(self._setup)
 
     def __enter__(self) -> Workers:
         return self
@@ -227,7 +246,8 @@ class Workers:
         if not self._replaces:
             self._rest(waiting)
             return
-        fresh = _Worker(self._setup)
+        fresh = _Worker(self._urls)
+        fresh.set_up(self._setup)
         self._workers.append(fresh)
         self._give(fresh, waiting)
 
@@ -246,15 +266,15 @@ def _error(kind: str, text: str) -> DbmaskError:
     return made(text) if made in plain else DbmaskError(text)
 
 
+@seldom_collected()
 def _main(pipe: Connection) -> None:
     """A worker's life. It ends with its parent, whatever it is doing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     try:
-        setup, master = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
-        setup = replace(setup, keys=KeyRing(master, setup.keys.epoch))
-        _work(pipe, setup)
+        source, target = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
+        _work(pipe, source, target)
     except DbmaskError as error:
         _send(pipe, "error", (type(error).__name__, str(error)))
     except (EOFError, OSError, KeyboardInterrupt):
@@ -274,15 +294,18 @@ def _send(pipe: Connection, what: str, body: Any) -> None:
         pipe.send((what, body))
 
 
-def _work(pipe: Connection, setup: Setup) -> None:
-    jobs: dict[TableName, TableJob] = {}
-    planned = _Planned(setup)
+def _work(pipe: Connection, source_url: str, target_url: str) -> None:
     with (
-        closing(connector_for(setup.source).source(setup.source)) as source,
-        closing(connector_for(setup.target).target(setup.target)) as target,
+        closing(connector_for(source_url).source(source_url)) as source,
+        closing(connector_for(target_url).target(target_url)) as target,
     ):
         if not isinstance(source, SharedSource) or not isinstance(target, ChunkedTarget):
             raise errors.UsageError("these databases cannot be cloned by several workers")
+        import_module("sqlglot")  # before it is needed: what is told now waits for the parent
+        setup, master = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
+        setup = replace(setup, keys=KeyRing(master, setup.keys.epoch))
+        planned = _Planned(setup)
+        jobs: dict[TableName, TableJob] = {}
         with _joined(pipe, source, target, setup) as reader:
             reader.use_keys(setup.pads)
             progress = throttled(_teller(pipe), setup.rate)
@@ -325,9 +348,12 @@ class _Planned:
             made: TableJob = job
             return made
         bare, target = rest
+        from dbmask.planner import Profile, build_plan, reading
+
         if self._plan is None:
-            setup = self._setup
-            self._plan = build_plan(setup.policy, setup.schema, capabilities, Profile.CLONE, setup.keys, {})
+            policy, schema = pickle.loads(self._setup.planning)  # noqa: S301 - from the parent process alone
+            made_here = build_plan(policy, schema, capabilities, Profile.CLONE, self._setup.keys, {})
+            self._plan = made_here.require()  # a mask that cannot be bound here must not be left out
         ours = self._plan.tables[bare.name]
         plan = replace(bare, units=ours.units, columns=ours.columns)
         return TableJob(plan, reading(plan, capabilities.dialect), target)

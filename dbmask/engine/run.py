@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from dbmask.engine.spool import Spool
-from dbmask.planner import Reading
 from dbmask.spi import Batch, Reader
+
+if TYPE_CHECKING:
+    from dbmask.planner import Reading
 
 __all__ = ["masked_batches"]
 

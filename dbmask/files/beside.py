@@ -13,7 +13,7 @@ from dbmask.files.formats import Format
 from dbmask.files.sinks import ParquetSink
 from dbmask.files.tables import FilePlan
 from dbmask.planner import Reading
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.spi import Batch
 
 if TYPE_CHECKING:

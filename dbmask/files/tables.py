@@ -131,7 +131,7 @@ class _Rules:
     def add(self, column: Column, rule: Rule | None) -> None:
         """Bind the rule of a column; None keeps it."""
         from dbmask.masks.build import build_mask
-        from dbmask.planner.binding import SOURCE_ALIAS
+        from dbmask.planner.model import SOURCE_ALIAS
         from dbmask_sql.dialects.base import column as ref
 
         if rule is not None and rule.drops:

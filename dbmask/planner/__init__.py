@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from typing import TYPE_CHECKING
 
-from dbmask.keys import KeyRing
-from dbmask.planner.build import build_plan
-from dbmask.planner.literals import check_literals
-from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
-from dbmask.planner.select import Reading, pads_for, reading
-from dbmask.planner.targets import check_structure, check_target, target_tables
-from dbmask.planner.tries import try_constraints
-from dbmask.policy.model import Policy, TableMode
-from dbmask.registry import connector_for
-from dbmask.schema import Schema
-from dbmask.spi import Capabilities, Source
+from dbmask.lazy import loader
+
+if TYPE_CHECKING:
+    from dbmask.planner.build import build_plan
+    from dbmask.planner.literals import check_literals
+    from dbmask.planner.model import ColumnPlan, Plan, Profile, RunsIn, TablePlan, Unit
+    from dbmask.planner.planning import plan, plan_source
+    from dbmask.planner.select import Reading, pads_for, reading
+    from dbmask.planner.targets import check_target, target_tables
 
 __all__ = [
     "ColumnPlan",
@@ -34,44 +32,22 @@ __all__ = [
     "target_tables",
 ]
 
+_WHERE = {
+    "ColumnPlan": "dbmask.planner.model",
+    "Plan": "dbmask.planner.model",
+    "Profile": "dbmask.planner.model",
+    "Reading": "dbmask.planner.select",
+    "RunsIn": "dbmask.planner.model",
+    "TablePlan": "dbmask.planner.model",
+    "Unit": "dbmask.planner.model",
+    "build_plan": "dbmask.planner.build",
+    "check_literals": "dbmask.planner.literals",
+    "check_target": "dbmask.planner.targets",
+    "pads_for": "dbmask.planner.select",
+    "plan": "dbmask.planner.planning",
+    "plan_source": "dbmask.planner.planning",
+    "reading": "dbmask.planner.select",
+    "target_tables": "dbmask.planner.targets",
+}
 
-def plan(
-    policy: Policy,
-    source: str | None = None,
-    *,
-    target: str | None = None,
-    overwrite: bool = False,
-    schema: Schema | None = None,
-    capabilities: Capabilities | None = None,
-    profile: Profile | str = Profile.CLONE,
-    keys: KeyRing | None = None,
-) -> Plan:
-    """Plan a policy against a database (``source``, a URL) or against a ``schema`` at hand with its ``capabilities``.
-
-    With ``target`` (a URL) the other end is looked at as well. Returns a plan even where it has problems (see
-    Plan.require). Raises UsageError for an unknown URL and for a target that a clone could not write to,
-    ConnectorError where a database cannot be reached or read.
-    """
-    if source is not None:
-        with closing(connector_for(source).source(source)) as opened:
-            made = plan_source(policy, opened, Profile(profile), keys)
-            if made.profile is Profile.CLONE:
-                made = check_structure(made, opened, policy)
-            if target is not None:
-                with closing(connector_for(target).target(target)) as other:
-                    check_target(opened, other, overwrite)
-            return made
-    if schema is None:
-        raise TypeError("plan() needs a source URL or a schema")
-    return build_plan(policy, schema, capabilities or Capabilities(schema.dialect), Profile(profile), keys)
-
-
-def plan_source(policy: Policy, source: Source, profile: Profile = Profile.CLONE, keys: KeyRing | None = None) -> Plan:
-    """Plan a policy against an open source: privileges are looked at, constraints are tried on masked rows."""
-    ring = policy.keyring() if keys is None else keys
-    schema = source.schema()
-    made = build_plan(policy, schema, source.capabilities, profile, ring, {})
-    unreadable = source.privileges([t.name for t in made if t.mode in (TableMode.MASK, TableMode.KEEP)])
-    if unreadable:
-        return build_plan(policy, schema, source.capabilities, profile, ring, unreadable)
-    return made if made.problems else try_constraints(made, source, ring)
+__getattr__ = loader(__name__, _WHERE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dbmask.errors import BindError, KeySourceError, Problem
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Bound, Columns, Mask, promises_of
-from dbmask.planner.model import ColumnPlan, Profile, RunsIn, TablePlan, Unit
+from dbmask.planner.model import SOURCE_ALIAS, ColumnPlan, Profile, RunsIn, TablePlan, Unit
 from dbmask.policy.match import ResolvedColumn, ResolvedTable
 from dbmask.policy.model import TableMode
 from dbmask.schema import Column, Kind, Table
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from dbmask_sql.dialects import Dialect
 
-__all__ = ["SOURCE_ALIAS", "TableBinder"]
-
-SOURCE_ALIAS = "dbmask_src"
+__all__ = ["TableBinder"]
 """The table alias under which masks see the source's columns."""
 
 

@@ -15,7 +15,10 @@ from dbmask.schema import Column, ColumnType, Schema, Table, TableName
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ColumnPlan", "Plan", "Profile", "RunsIn", "TablePlan", "Unit"]
+__all__ = ["SOURCE_ALIAS", "ColumnPlan", "Plan", "Profile", "RunsIn", "TablePlan", "Unit"]
+
+SOURCE_ALIAS = "dbmask_src"
+"""What a table is called in its SELECT."""
 
 
 class Profile(StrEnum):

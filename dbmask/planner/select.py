@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbmask.keys import KeyRing, Pads
-from dbmask.planner.binding import SOURCE_ALIAS
-from dbmask.planner.model import TablePlan, Unit
+from dbmask.planner.model import SOURCE_ALIAS, TablePlan, Unit
 from dbmask.schema import Table, TableKind
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbmask.planner import Plan, TablePlan, Unit
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.policy.model import TableMode
 from dbmask.proxy.placeholders import placeholder, typed
 from dbmask.proxy.side_tables import SideTable, in_view, root_of

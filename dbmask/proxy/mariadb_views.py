@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dbmask.planner import TablePlan
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.policy.model import TableMode
 from dbmask.proxy.install_views import shown_columns
 from dbmask.proxy.placeholders import constant

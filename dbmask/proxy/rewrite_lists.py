@@ -42,6 +42,7 @@ CATALOGS = (
     *("pg_foreign_data_wrapper", "pg_cast", "pg_aggregate", "pg_matviews", "pg_conversion", "pg_ts_config"),
     *("pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_amop", "pg_amproc", "pg_default_acl", "pg_init_privs"),
     *("pg_seclabel", "pg_available_extensions", "pg_group", "pg_transform", "pg_rules", "pg_sequences"),
+    *("pg_stat_user_tables",),
 )
 INFORMATION = (
     *("columns", "tables", "views", "schemata", "table_constraints", "key_column_usage", "constraint_column_usage"),
@@ -83,9 +84,13 @@ WITHHELD = frozenset(
         *("sourcefile", "external_name", "rolconfig", "useconfig", "rolpassword", "passwd", "dictinitoption"),
         *("start_value", "minimum_value", "maximum_value", "min_value", "max_value", "last_value", "ev_qual"),
         *("ev_action", "action_statement"),
+        # What other sessions did, and how many rows a condition met.
+        *("seq_scan", "seq_tup_read", "idx_scan", "idx_tup_fetch", "n_tup_ins", "n_tup_upd", "n_tup_del"),
+        *("n_tup_hot_upd", "n_tup_newpage_upd", "n_mod_since_analyze", "n_ins_since_vacuum", "last_seq_scan"),
+        *("last_idx_scan", "n_dead_tup"),
     )
 )
-"""Columns that may hold values outside of expressions: NULL stands in their place."""
+"""Columns that may hold values outside of expressions, or tell of them: NULL stands in their place."""
 
 DEFINITIONS = frozenset(
     (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import MaskError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Unit
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.policy.model import Policy
 from dbmask.proxy.administer import administer, composed, one
 from dbmask.proxy.install import view_plan

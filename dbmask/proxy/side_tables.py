@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dbmask.keys import ColumnKey, KeyRing
 from dbmask.planner import Plan, TablePlan, Unit
-from dbmask.planner.binding import SOURCE_ALIAS
+from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.policy.model import Policy, TableMode
 from dbmask.policy.names import is_pattern, table_glob
 from dbmask.proxy.names import short_name

@@ -137,12 +137,18 @@ def leftovers(postgres: Postgres, place: Place) -> dict[str, list[Any]]:
     """Sessions of dbmask's and databases being built, of this place."""
     with postgres.connect() as connection:
         mine = (place.source, f"{place.target}%")
+        deadline = time.monotonic() + 5.0
+        # A server process goes a moment after its client has closed the connection.
+        while sessions := connection.execute(
+            "SELECT datname, state, left(query, 60) FROM pg_stat_activity "
+            "WHERE application_name = 'dbmask' AND (datname = %s OR datname LIKE %s)",
+            mine,
+        ).fetchall():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
         return {
-            "sessions": connection.execute(
-                "SELECT datname, state, left(query, 60) FROM pg_stat_activity "
-                "WHERE application_name = 'dbmask' AND (datname = %s OR datname LIKE %s)",
-                mine,
-            ).fetchall(),
+            "sessions": sessions,
             "databases": connection.execute(
                 "SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{place.target}\\_\\_dbmask%",)
             ).fetchall(),
@@ -152,7 +158,7 @@ def leftovers(postgres: Postgres, place: Place) -> dict[str, list[Any]]:
 
 def run_clone(place: Where, target: str | None = None, **options: Any) -> CloneResult:
     """A clone within this process."""
-    policy = Policy.from_text(POLICY, "yaml")
+    policy = options.pop("policy", None) or Policy.from_text(POLICY, "yaml")
     moving = Options(**{"chunk_bytes": 16_384, **options.pop("moving", {})})
     urls = (
         options.pop("source_url", None) or place.url(place.source),

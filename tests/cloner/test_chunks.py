@@ -17,14 +17,15 @@ import pytest
 
 from dbmask.cloner.copying import Outcome, copy_chunk
 from dbmask.cloner.keeper import Keeper
-from dbmask.errors import ConnectorError, SnapshotGone, UsageError
+from dbmask.errors import ConnectorError, PlanError, SnapshotGone, UsageError
 from dbmask.keys import KeyRing, MasterKey
+from dbmask.policy import Policy
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
 from dbmask.spi import Shared, SharedSource
 from dbmask.state import State
 from dbmask_connectors._postgres_target import PostgresTarget
-from tests.cloner.crashing import POLICY, SCHEMA, Place, contents, leftovers, run_clone
+from tests.cloner.crashing import POLICY, SCHEMA, Place, children, contents, leftovers, run_clone
 from tests.fix_postgres import Postgres
 
 NAME = f"chunks_{os.getpid()}"
@@ -69,6 +70,17 @@ def test_workers_make_the_same_replica(place: Place) -> None:
         assert state.chunks(run.id) == []
     with pytest.raises(UsageError, match="nothing to resume"):
         run_clone(place, state=place.state, resume=True)
+
+
+def test_what_was_started_early_ends_with_a_run_that_is_refused(place: Place) -> None:
+    """A plan with problems, a target that may not be written: keeper and workers are gone when the error is told."""
+    place.postgres.create_database(place.target)
+    place.postgres.psql(place.target, "CREATE TABLE somebodys (a int)")
+    wrong = Policy.from_text("version: 1\ntables: {nowhere: keep}")
+    for policy, error, said in ((wrong, PlanError, "nowhere"), (None, UsageError, "--overwrite")):
+        with pytest.raises(error, match=said):
+            run_clone(place, state=place.state, moving={"jobs": 2}, policy=policy)
+        assert children(os.getpid()) == {"keeper": [], "worker": []}
 
 
 SCRIPT = """

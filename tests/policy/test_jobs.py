@@ -70,6 +70,16 @@ def test_passwords_do_not_stand_in_policies() -> None:
     assert "hunter2" not in str(wrong.value)
 
 
+def test_a_source_that_is_no_url() -> None:
+    with pytest.raises(PolicyError, match=r"p\.yaml:5: job nightly: source: is no URL"):
+        Policy.from_text(HEAD.replace("env:PROD", '"postgresql://[h/d"'), "yaml", "p.yaml")
+
+
+def test_a_job_without_a_schedule() -> None:
+    job = jobs_of(Policy.from_text(f"{HEAD}    schedule: null\n").sections)["nightly"]
+    assert job.schedule is None
+
+
 def test_jobs_that_are_none() -> None:
     with pytest.raises(PolicyError, match="must be a mapping of names to jobs"):
         Policy.from_text("version: 1\ntables: {t: keep}\njobs: [a]")
