@@ -28,6 +28,7 @@ __all__ = ["MySQLTarget"]
 
 _ADOPT_SECONDS = 20
 """A killed client's statement may go on for as long before the server lets go of its locks."""
+_WHOLE_ROWS = 5_000_000
 _BEGIN_SECONDS = 2
 """What a killed run's session needs to end; another run's does not end."""
 _PATIENCE = 2
@@ -213,6 +214,12 @@ class MySQLTarget:
                 return copied
             self._refused += 1
         return stream_rows(reader, session, table, dests, query, progress, undo)
+
+    def takes_whole(self, source: Source, table: TargetTable, query: exp.Expression) -> bool:
+        """A kept table on this server, of a size that may be lost with a run that is killed."""
+        if not isinstance(source, MySQLSource) or (table.table.rows or 0) > _WHOLE_ROWS:
+            return False
+        return all_kept(table, query) and self._may_insert(source, table)
 
     def _may_insert(self, source: MySQLSource, table: TargetTable) -> bool:
         """Whether a table is large enough, the source on this server, and not so busy that it was of no use before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbmask.cloner.copying import TableJob
@@ -30,15 +30,21 @@ class Chunk:
 
 
 def plan_chunks(
-    source: SharedSource, reader: Reader, jobs: Iterable[TableJob], sealer: Sealer, salt: str, size: int = CHUNK_BYTES
+    source: SharedSource,
+    reader: Reader,
+    jobs: Iterable[TableJob],
+    sealer: Sealer,
+    salt: str,
+    size: int = CHUNK_BYTES,
+    in_one: Callable[[TableJob], bool] = lambda job: False,
 ) -> list[Chunk]:
-    """Every row of every table, in chunks of about ``size`` bytes. A token is of its run (``salt``), table and span."""
+    """Every row of every table, in chunks of about ``size`` bytes, or ``in_one``. A token is of its run (``salt``), table and span."""
     made: list[Chunk] = []
     for job in jobs:
         # A mask over the whole column needs all of its rows together.
         whole = any(getattr(unit.bound, "whole_column", False) for unit in job.plan.units)
         spans = source.spans(reader, job.plan.table, size)  # locks the table, too
-        spans = [Span(job.plan.name)] if whole else spans
+        spans = [Span(job.plan.name)] if whole or (len(spans) > 1 and in_one(job)) else spans
         for span in spans:
             made.append(chunk(len(made), job.plan.name, span, sealer, salt))
     return made

@@ -26,7 +26,7 @@ from dbmask.keys import KeyRing
 from dbmask.planner import pads_for
 from dbmask.policy.model import Policy
 from dbmask.schema import TableName
-from dbmask.spi import ChunkedTarget, Reader, Shared, SharedSource, Source, Span, Structure, Target
+from dbmask.spi import ChunkedTarget, Reader, Shared, SharedSource, Source, Span, Structure, TakesWhole, Target
 from dbmask.state.seal import Sealer
 
 __all__ = ["Loaded", "Loading", "Options"]
@@ -222,7 +222,8 @@ class Loading:
     ) -> tuple[Standing, tuple[str, ...]]:
         """The plan of chunks and an empty building area."""
         salt = f"{self.book.run} {shared.token}"
-        chunks = plan_chunks(source, reader, self.jobs.values(), self.book.sealer, salt, self.options.chunk_bytes)
+        size = self.options.chunk_bytes
+        chunks = plan_chunks(source, reader, self.jobs.values(), self.book.sealer, salt, size, self._in_one)
         self.show.phase("structure")
         self.target.begin()
         left_out = self.target.create(self.structure)
@@ -230,6 +231,15 @@ class Loading:
         keeper = self.keeper.address if self.keeper else ""
         self.book.building(target.building(), left_out, **self.book.snapshot(shared, keeper))
         return Standing(chunks), left_out
+
+    def _in_one(self, job: TableJob) -> bool:
+        """Whether the target copies a table faster in one piece."""
+        target, query = self.target, job.reading.query
+        return (
+            job.plan.pushed_down
+            and isinstance(target, TakesWhole)
+            and target.takes_whole(self.source, job.target, query)
+        )
 
     def _take_up(
         self, source: SharedSource, target: ChunkedTarget, earlier: Earlier, shared: Shared, reader: Reader, held: bool

@@ -24,7 +24,7 @@ from dbmask.spi.base import (
     Target,
     TargetTable,
 )
-from dbmask.spi.chunks import ChunkedTarget, ChunkEntry, PartSum, Shared, SharedSource, Span, SummedSource
+from dbmask.spi.chunks import ChunkedTarget, ChunkEntry, PartSum, Shared, SharedSource, Span, SummedSource, TakesWhole
 from dbmask.spi.refreshed import ComparableSource, Receiver, RefreshableTarget, Refreshing, Written
 from dbmask.spi.replaced import KeepsPrevious, Previous, ReplacesSource, Rewritable, Rewriting
 
@@ -57,6 +57,7 @@ __all__ = [
     "Span",
     "Structure",
     "SummedSource",
+    "TakesWhole",
     "Target",
     "TargetTable",
     "Written",

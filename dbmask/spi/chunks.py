@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dbmask.schema import Table, TableName
-from dbmask.spi.base import Reader, Structure, TargetTable
+from dbmask.spi.base import Reader, Source, Structure, TargetTable
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ChunkEntry", "ChunkedTarget", "PartSum", "Shared", "SharedSource", "Span", "SummedSource"]
+__all__ = ["ChunkEntry", "ChunkedTarget", "PartSum", "Shared", "SharedSource", "Span", "SummedSource", "TakesWhole"]
 
 
 @dataclass(frozen=True)
@@ -156,4 +156,13 @@ class ChunkedTarget(Protocol):
 
     def keep(self) -> None:
         """Leave the building area for :meth:`adopt` and close connections."""
+        ...
+
+
+@runtime_checkable
+class TakesWhole(Protocol):
+    """A target that copies some tables within the server, faster in one piece than in chunks. Optional."""
+
+    def takes_whole(self, source: Source, table: TargetTable, query: exp.Expression) -> bool:
+        """Whether this table, read by ``query``, is one of them. Raises ConnectorError."""
         ...

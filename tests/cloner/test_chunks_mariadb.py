@@ -259,12 +259,16 @@ def test_chunks_that_stay_within_the_server(place: MariaPlace, monkeypatch: pyte
         tried.append(copied(self, table, progress, undo))
         return tried[-1]
 
-    place.sql("CREATE TABLE kept (a int PRIMARY KEY, b text); INSERT INTO kept SELECT seq, md5(seq) FROM seq_1_to_300")
+    place.sql(
+        "CREATE TABLE kept (a int PRIMARY KEY, b text); INSERT INTO kept SELECT seq, md5(seq) FROM seq_1_to_900; ANALYZE TABLE kept"
+    )
     monkeypatch.setattr("dbmask_connectors._mysql_target.WORTH_ROWS", 0)
     monkeypatch.setattr(Inserter, "copy", copy)
     monkeypatch.setattr("tests.cloner.crashing.POLICY", _policy() + '  kept: {columns: {"*": keep}}\n')
-    done = run_clone(place, state=place.state, moving={"chunk_bytes": 2**20})
-    assert tried == [300 if quiet else None] and done.certificate.passed
-    assert place.server.mysql(place.target, "SELECT count(*), max(a) FROM kept") == "300\t300\n"
+    done = run_clone(place, state=place.state)
+    assert tried == [900 if quiet else None] and done.certificate.passed
+    assert place.server.mysql(place.target, "SELECT count(*), max(a) FROM kept") == "900\t900\n"
+    (whole,) = [c for n, c in done.chunks.items() if n.name == "kept"]
+    assert whole == (1, 0)  # though it is as large as what comes in several chunks
     with State(place.state) as state:
         assert state.runs(1)[0].status == "done"
