@@ -6,7 +6,7 @@ canonical texts are, whatever types the two databases give them in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import ColumnType, Kind
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Membership", "distinct", "key_prints", "value_prints"]
 
-_FEW_TEXTS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID)
+_FEW_TEXTS = (Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID)
 """Kinds whose values have one canonical text wherever Python calls them equal."""
 
 
@@ -30,6 +30,8 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
     if type_.kind is Kind.BYTES:
         return np.fromiter((0 if v is None else hash(bytes(v)) for v in values), np.int64, len(values))
     text = canonical_text(type_.kind, type_.padded)
+    if type_.kind is Kind.INTEGER:
+        return _integer_prints(values, text)
     if text is canonical_text(Kind.TEXT) and set(map(type, values)) == {str}:
         return np.fromiter(map(hash, values), np.int64, len(values))
     if type_.kind in _FEW_TEXTS:
@@ -41,6 +43,32 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
             known[None] = 0
             return np.fromiter(map(known.__getitem__, values), np.int64, len(values))
     return np.fromiter((0 if v is None else hash(text(v)) for v in values), np.int64, len(values))
+
+
+def _integer_prints(values: Sequence[Any], text: Callable[[Any], str]) -> Prints:
+    """An integer is its own fingerprint, but for 0, whose place is NULL's; of what is none, or too large, the text's."""
+    import numpy as np
+
+    try:
+        if set(map(type, values)) == {int}:
+            made = np.array(values, np.int64)
+            made[made == 0] = _ZERO
+            return made
+    except OverflowError:
+        pass
+    return np.fromiter((0 if v is None else _integer_print(text(v)) for v in values), np.int64, len(values))
+
+
+def _integer_print(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        return hash(text)
+    return (number or _ZERO) if -_LARGE <= number < _LARGE else hash(text)
+
+
+_LARGE = 2**63
+_ZERO = hash("0")
 
 
 def key_prints(columns: Sequence[Sequence[Any]], types: Sequence[ColumnType]) -> Prints:

@@ -247,11 +247,16 @@ def _hashed(texts: list[str]) -> Hashes:
 
 
 def _numbers(values: Iterable[Any]) -> list[str]:
+    values = list(values)
+    if set(map(type, values)) == {int} and min(values) > -_LEAST_NUMBER and max(values) < _LEAST_NUMBER:
+        return []
     return [str(v) for v in values if isinstance(v, int) and not -_LEAST_NUMBER < v < _LEAST_NUMBER]
 
 
 def _long_texts(values: Iterable[Any]) -> list[str]:
-    texts = [v if v.__class__ is str else _as_text(v) for v in values if v is not None]
+    texts = list(values)
+    if set(map(type, texts)) != {str}:
+        texts = [v if v.__class__ is str else _as_text(v) for v in texts if v is not None]
     return [t for t in texts if len(t) >= LEAST]
 
 
