@@ -34,6 +34,8 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
         return _integer_prints(values, text)
     if text is canonical_text(Kind.TEXT) and set(map(type, values)) == {str}:
         return np.fromiter(map(hash, values), np.int64, len(values))
+    if type_.kind in (Kind.DATE, Kind.DECIMAL) and (texts := _plain_texts(values, type_.kind)) is not None:
+        return np.fromiter(map(hash, texts), np.int64, len(texts))
     if type_.kind in _FEW_TEXTS:
         try:
             known = {v: hash(text(v)) for v in set(values) if v is not None}
@@ -43,6 +45,22 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
             known[None] = 0
             return np.fromiter(map(known.__getitem__, values), np.int64, len(values))
     return np.fromiter((0 if v is None else hash(text(v)) for v in values), np.int64, len(values))
+
+
+def _plain_texts(values: Sequence[Any], kind: Kind) -> Sequence[str] | None:
+    """The canonical texts of dates and floats as SQLite gives them, many at a time; None where one is not of that plain form."""
+    types, count = set(map(type, values)), len(values)
+    if kind is Kind.DATE and types == {str}:
+        joined = "".join(values)
+        even = len(joined) == 10 * count and set(map(len, values)) == {10}
+        return values if even and joined[4::10] == joined[7::10] == "-" * count else None
+    if kind is Kind.DECIMAL and types <= {float, int}:
+        texts = list(map(repr, values))
+        joined = " ".join(texts)
+        if "e" in joined or "n" in joined or "-0.0" in joined:  # an exponent, no number, or it may be minus zero
+            return None
+        return [t[:-2] if t.endswith(".0") else t for t in texts]
+    return None
 
 
 def _integer_prints(values: Sequence[Any], text: Callable[[Any], str]) -> Prints:
