@@ -20,7 +20,7 @@ from dbmask.ner import mask as ner_mask
 from dbmask.ner.gazetteer import entries
 from dbmask.text import TextMasker
 from dbmask.text.batch import Batch
-from dbmask.text.spans import merge_all
+from dbmask.text.spans import merge
 
 SIZES = (5_000, 20_000, 80_000)
 WORDS = 10_000
@@ -100,7 +100,7 @@ def found(made: TextMasker, texts: Sequence[str]) -> None:
     engine = made._engine
     for at in range(0, len(texts), 2_000):
         batch = Batch(texts[at : at + 2_000])
-        merge_all((hit for finder in engine.finders for hit in finder.find(batch).hits), len(batch.texts))
+        merge(hit for finder in engine.finders for hit in finder.find(batch).hits)
 
 
 def by_hand(names: Sequence[str]) -> tuple[str, Callable[[str], object]]:

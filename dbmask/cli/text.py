@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dbmask.cli.common import key_option
-from dbmask.errors import UsageError
+from dbmask.errors import MaskError, UsageError
 
 if TYPE_CHECKING:
     from dbmask.text import TextMasker, TextResult
@@ -66,14 +67,24 @@ def command(
         )
     named = files or ("-",)
     for path, target in zip(named, _targets(named, output), strict=True):
-        with opened(path) as source, written(target) as out:
+        with _naming(path), opened(path) as source, written(target) as out:
             if explain:
                 shown = output is None and sys.stdout.isatty()
                 explain_all = _explainer(masker, color or shown)
                 mask_stream(source, out, explain_all, encoding, lines)
             else:
-                mask_stream(source, out, lambda texts: [r.output for r in masker.mask_many(texts)], encoding, lines)
+                mask_stream(source, out, masker.outputs, encoding, lines)
     _summary(masker, report)
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """What goes wrong in a file is told with its name."""
+    try:
+        yield
+    except (UsageError, MaskError) as error:
+        text = str(error)
+        raise type(error)(text if path == "-" or text.startswith(path) else f"{path}, {text}") from None
 
 
 def _explainer(masker: TextMasker, color: bool) -> Callable[[list[str]], list[str]]:

@@ -24,7 +24,7 @@ from dbmask.cloner.run import CloneResult, clone
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches
+from dbmask.engine import masked_batches, seldom_collected
 from dbmask.errors import CheckFailed, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
@@ -69,6 +69,7 @@ class _Run:
         return self.source.capabilities
 
 
+@seldom_collected()
 def apply(
     policy: Policy,
     target: str,

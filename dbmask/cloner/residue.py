@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from dbmask.planner.select import relation
 from dbmask.planner.telling import LEAST, telling_among, with_words, words
 from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import Kind, TableName
-from dbmask.spi import Reader
+from dbmask.spi import Reader, ReadsTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,8 @@ WHOLE_ROWS = 10_000_000
 _COMMON = 0.01
 _SEARCHED = (Kind.TEXT, Kind.UUID, Kind.INTEGER)
 _LOOKED_IN = (*_SEARCHED, Kind.JSON, Kind.OTHER)
-_LEAST_NUMBER = 10**8
+_LEAST_DIGITS = 9
+_SHORT = 10 ** (_LEAST_DIGITS - 1)
 _BATCH = 2_000
 """Rows that are looked at together: few enough to stay in the processor's cache."""
 _SEPARATOR = "\x1f"
@@ -135,7 +136,7 @@ def _searched(plan: TablePlan, count: int, reader: Reader, dialect: str) -> tupl
     query = query if plan.picked is None else query.where(plan.picked.copy())
     hashes: list[list[Hashes]] = [[] for _ in fit]
     present = [0] * len(fit)
-    for batch in reader.read(query, _BATCH):
+    for batch in _texts(reader, query):
         for i, values in enumerate(batch):
             present[i] += len(values) - values.count(None)
             number = fit[i].column.type.kind is Kind.INTEGER
@@ -207,7 +208,7 @@ def _look(
     modulus = max(1, count // WHOLE_ROWS)
     key = plan.table.primary_key if set(plan.table.primary_key) <= set(plan.writes) else ()
     query = _select(plan, [p.column.column.name for p in places], dialect, modulus, key)
-    for batch in reader.read(query, _BATCH):
+    for batch in _texts(reader, query):
         for place, values in zip(places, batch, strict=True):
             hits = every.among(_hashed(_present(place, values)))
             if not len(hits):
@@ -246,11 +247,21 @@ def _hashed(texts: list[str]) -> Hashes:
     return np.fromiter(map(hash, map(str.strip, folded)), np.int64, len(folded))
 
 
+def _texts(reader: Reader, query: exp.Select) -> Iterator[Sequence[Sequence[Any]]]:
+    """The columns of a query, as texts where the reader gives them so."""
+    if isinstance(reader, ReadsTexts):
+        yield from reader.read_texts(query, _BATCH)
+    else:
+        yield from reader.read(query, _BATCH)
+
+
 def _numbers(values: Iterable[Any]) -> list[str]:
+    """Long whole numbers, which a reader gives as such or as texts."""
     values = list(values)
-    if set(map(type, values)) == {int} and min(values) > -_LEAST_NUMBER and max(values) < _LEAST_NUMBER:
+    if set(map(type, values)) == {int} and min(values) > -_SHORT and max(values) < _SHORT:
         return []
-    return [str(v) for v in values if isinstance(v, int) and not -_LEAST_NUMBER < v < _LEAST_NUMBER]
+    known = [str(v) for v in values if v is not None and v.__class__ in (int, str)]
+    return [t for t in known if len(t) - t.startswith("-") >= _LEAST_DIGITS]
 
 
 def _long_texts(values: Iterable[Any]) -> list[str]:

@@ -23,6 +23,7 @@ from dbmask.cloner.resume import earlier_run
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
+from dbmask.engine import seldom_collected
 from dbmask.errors import CheckFailed, ConnectorError, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
@@ -98,6 +99,7 @@ class _Run:
     left_out: tuple[str, ...] = ()
 
 
+@seldom_collected()
 def clone(
     policy: Policy,
     source: str,

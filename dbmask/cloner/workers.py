@@ -27,6 +27,7 @@ from dbmask import errors
 from dbmask.cloner.chunks import Chunk
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk
 from dbmask.cloner.throttle import throttled
+from dbmask.engine import seldom_collected
 from dbmask.errors import CannotShare, ConnectorError, DbmaskError
 from dbmask.keys import KeyRing
 from dbmask.registry import connector_for
@@ -265,6 +266,7 @@ def _error(kind: str, text: str) -> DbmaskError:
     return made(text) if made in plain else DbmaskError(text)
 
 
+@seldom_collected()
 def _main(pipe: Connection) -> None:
     """A worker's life. It ends with its parent, whatever it is doing."""
     parent = multiprocessing.parent_process()

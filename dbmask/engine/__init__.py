@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbmask.engine.garbage import seldom_collected
 from dbmask.engine.run import masked_batches
 
-__all__ = ["masked_batches"]
+__all__ = ["masked_batches", "seldom_collected"]

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from dbmask.engine import seldom_collected
 from dbmask.errors import MaskError, UsageError
 from dbmask.files.binding import TEXT
 from dbmask.files.copying import Destination, TextReader, Watch, by_batches, by_duckdb, is_large, suits_duckdb
@@ -30,6 +31,7 @@ _ROW_GROUPS = "2GB"
 """Parquet is read by row groups, whose size whoever wrote the file has chosen."""
 
 
+@seldom_collected()
 def mask_file(job: FileJob, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> FileResult:
     """Mask a file. The output appears complete or not at all; it may be the input.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ MaskTexts = Callable[[list[str]], Sequence[str]]
 _BATCH = 2_000
 _CHARACTERS = 1 << 20
 _SPOOL = 1 << 24
+_LINE_FEEDS = ("utf-8", "ascii", "iso8859", "cp125", "koi8", "mac")
+"""Encodings, by how Python's names of them begin, in which the byte 10 is a line feed and nothing else."""
 
 
 def mask_stream(
@@ -30,26 +33,33 @@ def mask_stream(
 
     Raises UsageError for an unknown encoding, and for bytes that are no text in it, with their position.
     """
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise UsageError(f"there is no encoding {encoding!r}") from None
+    encoder = _encoder(encoding)
     if not lines:
-        target.write(_encoded(mask([_decoded(source.read(), encoding, 0, 0)])[0], encoding))
+        target.write(_encoded(mask([_decoded(source.read(), encoding, 0, 0)])[0], encoder, encoding))
         return 1
     count = 0
     for batch in _batches(_lines(source, encoding)):
         bodies = [line.rstrip("\r\n") for line in batch]
         for line, body, made in zip(batch, bodies, mask(bodies), strict=True):
-            target.write(_encoded(made + line[len(body) :], encoding))
+            target.write(_encoded(made + line[len(body) :], encoder, encoding))
         count += len(batch)
+    target.write(encoder.encode("", final=True))
     return count
 
 
+def _encoder(encoding: str) -> codecs.IncrementalEncoder:
+    """One for the whole output, so that a byte order mark is written once."""
+    try:
+        "".encode(encoding)  # not all codecs encode text
+        return codecs.getincrementalencoder(encoding)()
+    except (LookupError, UnicodeError):
+        raise UsageError(f"there is no encoding {encoding!r}") from None
+
+
 def _lines(source: BinaryIO, encoding: str) -> Iterator[str]:
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-        # There a line feed is no byte of its own.
-        yield from _decoded(source.read(), encoding, 0, 0).splitlines(keepends=True)
+    if not codecs.lookup(encoding).name.startswith(_LINE_FEEDS):
+        # There a line feed may be another byte, several bytes, or part of a character.
+        yield from io.StringIO(_decoded(source.read(), encoding, 0, 0), newline="\n")
         return
     at = 0
     for number, line in enumerate(source, 1):
@@ -68,9 +78,9 @@ def _decoded(data: bytes, encoding: str, at: int, line: int) -> str:
         ) from None
 
 
-def _encoded(text: str, encoding: str) -> bytes:
+def _encoded(text: str, encoder: codecs.IncrementalEncoder, encoding: str) -> bytes:
     try:
-        return text.encode(encoding)
+        return encoder.encode(text)
     except UnicodeEncodeError:
         raise UsageError(f"the masked text cannot be written in {encoding} (use --encoding utf-8)") from None
 

@@ -16,6 +16,7 @@ from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.run import Built
 from dbmask.cloner.subset import Choice
+from dbmask.engine import seldom_collected
 from dbmask.errors import CheckFailed, DbmaskError, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, Profile, check_literals, check_target, plan_source, reading, target_tables
@@ -81,6 +82,7 @@ def job_named(policy: Policy, name: str | None) -> tuple[str, Job]:
     return chosen, jobs[chosen]
 
 
+@seldom_collected()
 def refresh(
     policy: Policy,
     job: str | None = None,

@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, chain, pairwise
+from operator import add, sub
 
 from dbmask.errors import DbmaskError
 from dbmask.text.batch import Batch
 from dbmask.text.labels import Entities, LabelMasker
 from dbmask.text.spans import Place
 
-__all__ = ["assembled", "reason"]
+__all__ = ["Masked", "assembled", "reason"]
+
+
+@dataclass
+class Masked:
+    """The masked texts of a batch. ``firsts`` gives, by text, the index of its first place, and at last their number."""
+
+    outputs: list[str]
+    firsts: list[int]
 
 
 def assembled(
     batch: Batch,
-    merged: Sequence[Sequence[Place]],
+    places: Sequence[Place],
     labels: Sequence[str],
     maskers: Mapping[str, LabelMasker],
-    lemmas: Mapping[tuple[int, int, int], str],
+    lemmas: Mapping[tuple[int, int], str],
     failed: dict[int, str],
-) -> list[str]:
+) -> Masked:
     """The texts of a batch, masked. ``labels`` are by rank; texts whose entities cannot be masked are added to ``failed``."""
+    if not places:
+        return Masked(list(batch.texts), [0] * len(batch.starts))
+    starts, ends, ranks = zip(*places, strict=True)
+    whole = batch.original
+    values = [whole[start:end] for start, end in zip(starts, ends, strict=True)]
     gathered = {label: Entities() for label in maskers}
-    by_rank = [gathered.get(label) for label in labels]
-    for i, spans in enumerate(merged):
-        if spans:
-            text = batch.texts[i]
-            for start, end, rank in spans:
-                entities = by_rank[rank]
-                if entities is not None:
-                    entities.values.append(text[start:end])
-                    entities.rows.append(i)
+    appends = [gathered[label].values.append for label in labels]
+    for rank, value in zip(ranks, values, strict=True):
+        appends[rank](value)
     if lemmas:
-        _add_lemmas(merged, by_rank, lemmas)
+        for start, end, rank in places:
+            gathered[labels[rank]].lemmas.append(lemmas.get((start, end), ""))
+    _look_around(batch, gathered, places, values, labels, maskers)
+    made: dict[str, Iterator[str]] = {}
+    for label, entities in gathered.items():
+        if entities.values:
+            made[label] = iter(_masked(maskers[label], entities, batch, failed))
+    turns = [made.get(label, iter(())) for label in labels]
+    masked = [next(turns[rank]) for rank in ranks]
+    return _put_back(batch, starts, ends, values, masked)
+
+
+def _look_around(
+    batch: Batch,
+    gathered: Mapping[str, Entities],
+    places: Sequence[Place],
+    values: Sequence[str],
+    labels: Sequence[str],
+    maskers: Mapping[str, LabelMasker],
+) -> None:
+    """Give entities what they read beside themselves: their rows, and entities of every label in the same text."""
+    begins = batch.starts
+
+    def row(place: Place) -> int:
+        return bisect_right(begins, place[0]) - 1
+
+    def rows_of(label: str) -> list[int]:
+        return [row(place) for place in places if labels[place[2]] == label]
+
+    for label, entities in gathered.items():
+        # Made when they are asked for: most masks look at nothing but the entity.
+        entities.find_rows = partial(rows_of, label)
     if any(masker.labels for masker in maskers.values()):
-        beside = [_by_label(batch.texts[i], spans, labels) for i, spans in enumerate(merged)]
+        beside: list[dict[str, list[str]]] = [{} for _ in batch.texts]
+        for place, value in zip(places, values, strict=True):
+            beside[row(place)].setdefault(labels[place[2]], []).append(value)
         for entities in gathered.values():
             entities.beside = beside
-    made = {label: iter(_masked(maskers[label], e, batch, failed)) for label, e in gathered.items() if e.values}
-    return _put_back(batch.texts, merged, [made.get(label, iter(())) for label in labels])
-
-
-def _add_lemmas(
-    merged: Sequence[Sequence[Place]],
-    by_rank: Sequence[Entities | None],
-    lemmas: Mapping[tuple[int, int, int], str],
-) -> None:
-    for i, spans in enumerate(merged):
-        for start, end, rank in spans:
-            entities = by_rank[rank]
-            if entities is not None:
-                entities.lemmas.append(lemmas.get((i, start, end), ""))
-
-
-def _by_label(text: str, spans: Sequence[Place], labels: Sequence[str]) -> dict[str, list[str]]:
-    made: dict[str, list[str]] = {}
-    for start, end, rank in spans:
-        made.setdefault(labels[rank], []).append(text[start:end])
-    return made
 
 
 def _masked(masker: LabelMasker, entities: Entities, batch: Batch, failed: dict[int, str]) -> list[str]:
@@ -75,20 +99,25 @@ def _masked(masker: LabelMasker, entities: Entities, batch: Batch, failed: dict[
         return made
 
 
-def _put_back(texts: Sequence[str], merged: Sequence[Sequence[Place]], masked: Sequence[Iterator[str]]) -> list[str]:
-    outputs = []
-    for text, spans in zip(texts, merged, strict=True):
-        if not spans:
-            outputs.append(text)
-            continue
-        parts, at = [], 0
-        for start, end, rank in spans:
-            parts.append(text[at:start])
-            parts.append(next(masked[rank]))
-            at = end
-        parts.append(text[at:])
-        outputs.append("".join(parts))
-    return outputs
+def _put_back(
+    batch: Batch, starts: Sequence[int], ends: Sequence[int], values: Sequence[str], masked: Sequence[str]
+) -> Masked:
+    """Cut the joined texts at the places, put the masks in, and cut the whole where each text now begins."""
+    whole = batch.original
+    gaps = [whole[end:start] for end, start in zip((0, *ends), (*starts, None), strict=True)]
+    output = "".join(chain.from_iterable(zip(gaps, masked, strict=False))) + gaps[-1]
+    grown = [0, *accumulate(map(sub, map(len, masked), map(len, values)))]
+    firsts = _firsts(starts, batch.starts)
+    begins = list(map(add, batch.starts, (grown[first] for first in firsts)))
+    return Masked([output[begin : end - 1] for begin, end in pairwise(begins)], firsts)
+
+
+def _firsts(starts: Sequence[int], begins: Iterable[int]) -> list[int]:
+    made, first = [], 0
+    for begin in begins:
+        first = bisect_left(starts, begin, first)
+        made.append(first)
+    return made
 
 
 def reason(error: Exception) -> str:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
+from dbmask.errors import MaskError
 from dbmask.text.fold import clean, fold, plain
+from dbmask.text.spans import Hit
 
-__all__ = ["Batch", "Finder", "Found", "Located"]
+__all__ = ["MOST_HITS", "Batch", "Finder", "Found", "Located"]
+
+MOST_HITS = 5_000_000
+"""So many matches of one matcher are held, about 2 GB with what becomes of them: ten times what 100 MB of prose have."""
 
 Located = tuple[int, int, int, int]
-"""(text, start, -end, rank): where in the batch, and the hit."""
+"""(text, start, -end, rank): which text of the batch, and the hit within it."""
 
 
 @dataclass
 class Found:
     """What one matcher found in a batch, and the texts it failed on: index -> reason, in words without content.
 
-    ``rejected`` are matches that a filter rejected, with its name. ``lemmas`` gives, by (text, start, end), the value of
-    which a match is an inflected form. ``dropped`` counts answers that were not in their text.
+    ``hits`` are places in the batch's joined texts, in any order. ``rejected`` are matches that a filter rejected, with
+    its name. ``lemmas`` gives, by (start, end) as in ``hits``, the value of which a match is an inflected form.
+    ``dropped`` counts answers that were not in their text.
     """
 
-    hits: list[Located] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
-    rejected: list[tuple[int, int, int, int, str]] = field(default_factory=list)
-    lemmas: dict[tuple[int, int, int], str] = field(default_factory=dict)
+    rejected: list[tuple[Located, str]] = field(default_factory=list)
+    lemmas: dict[tuple[int, int], str] = field(default_factory=dict)
     dropped: int = 0
+
+    def check(self) -> Found:
+        """Itself. Raises MaskError where there is more than memory should be spent on."""
+        if len(self.hits) + len(self.rejected) > MOST_HITS:
+            raise MaskError(f"there are more than {MOST_HITS:,} matches")
+        return self
 
 
 class Finder(Protocol):
@@ -52,45 +65,44 @@ class Batch:
         return Batch([self.texts[index]], {name: [values[index]] for name, values in self.rows.items()})
 
     @cached_property
-    def clean(self) -> list[str]:
-        """The texts without lone surrogates."""
-        return [t if t.isascii() else clean(t) for t in self.texts]
-
-    @cached_property
-    def plain(self) -> list[bytes]:
-        """The texts in ASCII letters, as bytes: a place in one is the same place in the text."""
-        others = [t for t in self.texts if not t.isascii()]
-        mapped = _cut(plain("".join(others)).encode("ascii"), others)
-        return [t.encode("ascii") if t.isascii() else next(mapped) for t in self.texts]
+    def original(self) -> str:
+        """All texts, each followed by a line feed."""
+        return "\n".join([*self.texts, ""])
 
     @cached_property
     def joined(self) -> str:
-        """All texts, each followed by a line feed."""
-        return "\n".join([*self.clean, ""])
+        """``original`` without lone surrogates."""
+        return clean(self.original)
+
+    @cached_property
+    def clean(self) -> Sequence[str]:
+        """The texts without lone surrogates."""
+        return self.texts if self.joined is self.original else self._cut(self.joined)
+
+    @cached_property
+    def joined_plain(self) -> bytes:
+        """``joined`` in ASCII letters, as bytes: a place in one is the same place in the other."""
+        if self.original.isascii():
+            return self.original.encode("ascii")
+        others = [t for t in self.texts if not t.isascii()]
+        mapped, at, made = plain("".join(others)).encode("ascii"), 0, []
+        for text in self.texts:
+            if text.isascii():
+                made.append(text.encode("ascii"))
+            else:
+                made.append(mapped[at : at + len(text)])
+                at += len(text)
+        return b"\n".join([*made, b""])
 
     @cached_property
     def starts(self) -> list[int]:
         """Where each text begins in ``joined``, and at last where it ends."""
-        made, at = [0], 0
-        for text in self.texts:
-            at += len(text) + 1
-            made.append(at)
-        return made
-
-    @cached_property
-    def joined_folded(self) -> str:
-        """``joined``, folded; of the same length."""
-        return fold(self.joined)
+        return list(accumulate((len(text) + 1 for text in self.texts), initial=0))
 
     @cached_property
     def folded(self) -> list[str]:
         """Each text folded."""
-        whole, starts = self.joined_folded, self.starts
-        return [whole[starts[i] : starts[i + 1] - 1] for i in range(len(self.texts))]
+        return self._cut(fold(self.joined))
 
-
-def _cut(joined: bytes, texts: Sequence[str]) -> Iterator[bytes]:
-    at = 0
-    for text in texts:
-        yield joined[at : at + len(text)]
-        at += len(text)
+    def _cut(self, whole: str) -> list[str]:
+        return [whole[start : end - 1] for start, end in pairwise(self.starts)]

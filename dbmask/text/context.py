@@ -57,15 +57,12 @@ class ContextFinder:
 
 
 def _occurrences(source: _Source, form: str, lemma: str, compared: str, batch: Batch, index: int, found: Found) -> None:
-    at = compared.find(form)
+    at, base = compared.find(form), batch.starts[index]
     while at >= 0:
         end = at + len(form)
         if lemma:
-            found.lemmas[index, at, end] = lemma
-        if source.filters.idle:
-            found.hits.append((index, at, -end, source.rank))
-        else:
-            filtered(source.filters, batch.clean[index], index, at, end, source.rank, found)
+            found.lemmas[base + at, base + end] = lemma
+        filtered(source.filters, batch, index, at, end, source.rank, found)
         at = compared.find(form, at + 1)
 
 

@@ -58,13 +58,13 @@ class EntityFinder:
             entities = detect_many(distinct, language, self._models[model])
             for text, raws in zip(distinct, entities, strict=True):
                 for index in places[text]:
-                    _note(text, index, raws, kinds, found)
+                    _note(batch, index, raws, kinds, found)
         return found
 
 
 def _note(
-    text: str, index: int, raws: Sequence[Raw], kinds: dict[EntityLabel, list[tuple[int, Filters]]], found: Found
+    batch: Batch, index: int, raws: Sequence[Raw], kinds: dict[EntityLabel, list[tuple[int, Filters]]], found: Found
 ) -> None:
     for raw in raws:
         for rank, filters in kinds.get(raw.label, ()):
-            filtered(filters, text, index, raw.start, raw.end, rank, found)
+            filtered(filters, batch, index, raw.start, raw.end, rank, found)

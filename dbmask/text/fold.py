@@ -180,6 +180,10 @@ split_bytes = _ByteMap(_split_char)
 
 def clean(text: str) -> str:
     """The text with lone surrogates replaced by U+FFFD, one for one."""
-    if text.isascii() or _SURROGATE.search(text) is None:
+    if text.isascii():
         return text
-    return _SURROGATE.sub(_REPLACED, text)
+    try:
+        text.encode("utf-8")  # much faster than looking for one
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(_REPLACED, text)
+    return text

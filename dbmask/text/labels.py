@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 from dbmask.errors import BindError, MaskError
 from dbmask.keys import KeyRing
@@ -30,20 +31,26 @@ ENTITY = ColumnType(Kind.TEXT, "text")
 
 @dataclass
 class Entities:
-    """Entities of one label in a batch, in order: their texts, and the place of each one's text in the batch.
+    """Entities of one label in a batch, in order. ``rows``: the place of each one's text in the batch, looked up when asked for.
 
     ``lemmas``: the value of which a text is an inflected form, where that is so; it is masked, and the mask inflected.
     ``beside``: by place, the entities of every label in the same text; filled where a hash source asks for them.
     """
 
     values: list[str] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
     lemmas: list[str] = field(default_factory=list)
     beside: Sequence[Mapping[str, Sequence[str]]] = ()
+    find_rows: Callable[[], list[int]] = list
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """By entity, the place of its text."""
+        return self.find_rows()
 
     def one(self, at: int) -> Entities:
         """One of them alone."""
-        return Entities([self.values[at]], [self.rows[at]], self.lemmas[at : at + 1], self.beside)
+        row = self.rows[at]
+        return Entities([self.values[at]], self.lemmas[at : at + 1], self.beside, lambda: [row])
 
     @property
     def originals(self) -> list[str]:
@@ -167,12 +174,13 @@ class LabelMasker:
             return chain.apply(values, rows, entities.rows)
         # Names and the like come again and again: each is masked once.
         known = self._known
+        made = list(map(known.get, values))
+        if None not in made:
+            return cast("list[str]", made)
+        if len(known) > _REMEMBERED:
+            known.clear()
         fresh = [value for value in dict.fromkeys(values) if value not in known]
-        if fresh:
-            if len(known) > _REMEMBERED:
-                known.clear()
-                fresh = list(dict.fromkeys(values))
-            known.update(zip(fresh, chain.apply(fresh, rows, ()), strict=True))
+        known.update(zip(fresh, chain.apply(fresh, rows, ()), strict=True))
         return [known[value] for value in values]
 
     def _sourced_values(self, entities: Entities, rows: Mapping[str, Sequence[Any]]) -> list[str]:

@@ -138,9 +138,15 @@ class TextBound:
         rows: Mapping[str, list[Any]] = {
             name: [values[i] for i in at] for name, values in zip(self.inputs[1:], columns[1:], strict=True)
         }
+        given = [texts[i] for i in at]
+        if self.columns.target.type.padded or set(map(type, given)) != {str}:
+            given = list(map(self._text, given))
+        masked = self.compiled.engine.outputs(given, rows)
+        if len(masked) == len(texts):
+            return [masked]
         made = list(texts)
-        for i, outcome in zip(at, self.compiled.engine.run([self._text(texts[i]) for i in at], rows), strict=True):
-            made[i] = outcome.output
+        for i, output in zip(at, masked, strict=True):
+            made[i] = output
         return [made]
 
     def _text(self, value: Any) -> str:

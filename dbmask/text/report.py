@@ -6,10 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dbmask.text.result import TextResult
+from typing import Any
 
 __all__ = ["TextReport"]
 
@@ -27,21 +24,18 @@ class TextReport:
     dropped: int = 0
     nothing: list[str] = field(default_factory=list)
 
-    def count(self, outcomes: Iterable[TextResult]) -> None:
-        """Add a batch."""
-        ranks: list[int] = []
-        rules: Sequence[tuple[str, str]] = ()
-        for outcome in outcomes:
-            self.texts += 1
-            if outcome.failed:
-                self.failures[outcome.failed] += 1
-            elif not outcome.places:
-                self.without += 1
-            else:
-                rules = outcome.rules  # a batch has one set of rules
-                ranks += [rank for _, _, rank in outcome.places]
+    def count(self, texts: int, ranks: Iterable[int], rules: Sequence[tuple[str, str]], without: int) -> None:
+        """Add texts that were masked: the rank of each span, label and matcher by rank, and how many texts had none."""
+        self.texts += texts
+        self.without += without
         for rank, number in Counter(ranks).items():
             self.spans[rules[rank]] += number
+
+    def fail(self, reasons: Iterable[str]) -> None:
+        """Note texts that were replaced whole, or will be; they count as texts."""
+        for reason in reasons:
+            self.texts += 1
+            self.failures[reason] += 1
 
     def clear(self) -> None:
         """Begin anew."""

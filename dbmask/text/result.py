@@ -16,17 +16,20 @@ class TextResult:
 
     ``spans`` are what was masked, in the original's code points. ``failed`` says, without content, why the whole text
     was replaced. ``parts`` (for each span, what it was merged from) and ``rejected`` (what a filter rejected, with the
-    filter) are filled where an explanation was asked for.
+    filter) are filled where an explanation was asked for. ``batch`` holds the places of a whole batch; ``at`` says which of
+    them are this text's (first, last, and where the text begins).
     """
 
     output: str
-    places: Sequence[Place] = ()
-    rules: Sequence[tuple[str, str]] = ()
     failed: str = ""
+    rules: Sequence[tuple[str, str]] = ()
+    batch: Sequence[Place] = ()
+    at: tuple[int, int, int] = (0, 0, 0)
     parts: tuple[tuple[Part, ...], ...] = ()
     rejected: tuple[tuple[Part, str], ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """(start, end, label, matcher) from left to right. Made on demand: most callers of a million texts count them only."""
-        return tuple(Span(start, end, *self.rules[rank]) for start, end, rank in self.places)
+        """(start, end, label, matcher) from left to right. Made on demand: most callers of a million texts read outputs only."""
+        first, last, base = self.at
+        return tuple(Span(start - base, end - base, *self.rules[rank]) for start, end, rank in self.batch[first:last])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["Hit", "Part", "Place", "Span", "merge", "merge_all"]
+__all__ = ["Hit", "Part", "Place", "Span", "merge"]
 
 Hit = tuple[int, int, int]
 """(start, -end, rank). Sorted, the first of an overlapping group has the left-most start, then the greatest length,
@@ -44,21 +44,17 @@ def merge(hits: Iterable[Hit]) -> list[Place]:
     >>> merge([(0, -4, 2), (2, -7, 1), (7, -9, 0)])
     [(0, 7, 2), (7, 9, 0)]
     """
-    return merge_all(((0, *hit) for hit in hits), 1)[0]
-
-
-def merge_all(hits: Iterable[tuple[int, int, int, int]], texts: int) -> list[list[Place]]:
-    """The same for hits of many texts at once: (text, start, -end, rank); a list for each text."""
-    made: list[list[Place]] = [[] for _ in range(texts)]
-    text, start, end, rank = -1, -1, -1, -1
-    for at, begin, negative, by in sorted(hits):
-        if at == text and begin < end:
+    made: list[Place] = []
+    add = made.append
+    start, end, rank = -1, -1, -1
+    for begin, negative, by in sorted(hits):
+        if begin < end:
             if -negative > end:
                 end = -negative
             continue
-        if text >= 0:
-            made[text].append((start, end, rank))
-        text, start, end, rank = at, begin, -negative, by
-    if text >= 0:
-        made[text].append((start, end, rank))
+        if end >= 0:
+            add((start, end, rank))
+        start, end, rank = begin, -negative, by
+    if end >= 0:
+        add((start, end, rank))
     return made

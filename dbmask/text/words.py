@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,15 +35,20 @@ def variants(entry: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forms))
 
 
+_Entry = tuple[str, int, int, int]
+"""What to compare the text with where the pattern says too little, how far start and end are off, and the rule's rank."""
+
+
 @dataclass
 class _Index:
-    """One automaton for all rules that compare alike. ``entries`` holds, by pattern: what to compare the text with
-    where the pattern says too little, how far start and end are off, and the rule's rank."""
+    """One automaton for all rules that compare alike. ``entries`` holds what each pattern stands for; ``sole``, by
+    pattern, its one entry where a match of the pattern is a match of it, and nothing else need be asked."""
 
     whole: bool
     sensitive: bool
     patterns: dict[bytes, int] = field(default_factory=dict)
-    entries: list[list[tuple[str, int, int, int]]] = field(default_factory=list)
+    entries: list[list[_Entry]] = field(default_factory=list)
+    sole: list[tuple[int, int, int] | None] = field(default_factory=list)
     automaton: Any = None
     _longest: int = 0
 
@@ -58,9 +63,9 @@ class _Index:
                     self.entries.append([])
                 # A pattern that mapping made ambiguous is compared with the text itself.
                 mapped = self._bytes(compared)
-                check = compared if not mapped.isascii() or (self.whole and b" " in mapped) else ""
+                check = compared if not mapped.isascii() or (self.whole and b" " in mapped) or "\n" in compared else ""
                 shift = int(self.whole)  # the space before the first text
-                item = (check, left - shift, -right - shift, rank)
+                item = (check, left - shift, right + shift, rank)
                 if item not in self.entries[at]:
                     self.entries[at].append(item)
 
@@ -77,8 +82,11 @@ class _Index:
         left, right = is_word(compared[0]), is_word(compared[-1])
         return b" " * left + mapped + b" " * right, int(left), int(right)
 
-    def build(self) -> None:
-        """Make the automaton."""
+    def build(self, filtered: Container[int]) -> None:
+        """Make the automaton; ``filtered`` are the ranks of rules whose matches are not taken as they are."""
+        for items in self.entries:
+            check, left, right, rank = items[0]
+            self.sole.append((left, right, rank) if len(items) == 1 and not check and rank not in filtered else None)
         library = require("ahocorasick_rs")
         self.automaton = library.BytesAhoCorasick(
             list(self.patterns),
@@ -91,17 +99,17 @@ class _Index:
         """Whether a stretch of a text is what a pattern stands for."""
         return (found if self.sensitive else fold(found)) == check
 
-    def matches(self, batch: Batch) -> Iterable[tuple[int, int, int]]:
-        """(pattern, start, end) of every occurrence in the joined text, in the order of the ends."""
-        haystack = self._bytes("\n".join([*batch.clean, ""]))
+    def matches(self, batch: Batch, found: Found) -> Iterable[tuple[int, int, int]]:
+        """(pattern, start, end) of every occurrence in the joined text, in the order of the ends; ``found`` is where they go."""
+        haystack = self._bytes(batch.joined)
         if self.whole:
             haystack = b" " + haystack
         if len(haystack) <= _WINDOW:
-            found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
-            return found
-        return self._windows(haystack)
+            made: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(haystack, overlapping=True)
+            return made
+        return self._windows(haystack, found)
 
-    def _windows(self, haystack: bytes) -> Iterator[tuple[int, int, int]]:
+    def _windows(self, haystack: bytes, found: Found) -> Iterator[tuple[int, int, int]]:
         """The same for a long text, piece by piece: each match belongs to the piece in which it ends."""
         for begin in range(0, len(haystack), _WINDOW):
             base = max(0, begin - self._longest)
@@ -109,6 +117,7 @@ class _Index:
             for pattern, start, end in self.automaton.find_matches_as_indexes(piece, overlapping=True):
                 if end + base > begin:
                     yield pattern, start + base, end + base
+            found.check()
 
 
 class SeedFinder:
@@ -127,7 +136,7 @@ class SeedFinder:
                 self._filters[rank] = filters
         self._indexes = list(indexes.values())
         for index in self._indexes:
-            index.build()
+            index.build(self._filters)
 
     def find(self, batch: Batch) -> Found:
         """Search all texts in one pass for each way of comparing."""
@@ -137,31 +146,42 @@ class SeedFinder:
         return found
 
     def _search(self, index: _Index, batch: Batch, found: Found) -> None:
-        starts, filters, entries = batch.starts, self._filters, index.entries
-        add, texts = found.hits.append, batch.clean
-        text, begin, limit = 0, 0, starts[1]
-        for pattern, start, end in index.matches(batch):
-            for check, left, right, rank in entries[pattern]:
-                at, to = start + left, end + right
-                if not begin <= at < limit:
-                    # Mostly the next text; an earlier one where a long entry ends behind a short one.
-                    text = bisect_right(starts, at) - 1
-                    begin, limit = starts[text], starts[text + 1]
-                if to >= limit:
-                    continue  # over the line feed between two texts
-                if check and not index.is_there(check, texts[text][at - begin : to - begin]):
-                    continue
-                if rank in filters:
-                    filtered(filters[rank], texts[text], text, at - begin, to - begin, rank, found)
-                else:
-                    add((text, at - begin, begin - to, rank))
+        sole, add = index.sole, found.hits.append
+        for pattern, start, end in index.matches(batch, found):
+            only = sole[pattern]
+            if only is not None:
+                left, right, rank = only
+                add((start + left, right - end, rank))
+            else:
+                for check, left, right, rank in index.entries[pattern]:
+                    self._examine(index, check, (start + left, end - right, rank), batch, found)
+
+    def _examine(self, index: _Index, check: str, match: tuple[int, int, int], batch: Batch, found: Found) -> None:
+        start, end, rank = match
+        if check and not index.is_there(check, batch.joined[start:end]):
+            return
+        filters = self._filters.get(rank)
+        if filters is None and "\n" not in check:
+            found.hits.append((start, -end, rank))
+            return
+        text = bisect_right(batch.starts, start) - 1
+        base = batch.starts[text]
+        if end >= batch.starts[text + 1]:
+            return  # over the line feed between two texts
+        if filters is None:
+            found.hits.append((start, -end, rank))
+        else:
+            filtered(filters, batch, text, start - base, end - base, rank, found)
 
 
-def filtered(filters: Filters, text: str, index: int, start: int, end: int, rank: int, found: Found) -> None:
-    """Note one match with its filters applied."""
-    why = filters.why_not(text, start, end)
-    if why:
-        found.rejected.append((index, start, -end, rank, why))
-        return
-    start, end = filters.extended(text, start, end)
-    found.hits.append((index, start, -end, rank))
+def filtered(filters: Filters, batch: Batch, index: int, start: int, end: int, rank: int, found: Found) -> None:
+    """Note one match in the text at ``index``, with its filters applied."""
+    if not filters.idle:
+        text = batch.clean[index]
+        why = filters.why_not(text, start, end)
+        if why:
+            found.rejected.append(((index, start, -end, rank), why))
+            return
+        start, end = filters.extended(text, start, end)
+    base = batch.starts[index]
+    found.hits.append((base + start, -base - end, rank))

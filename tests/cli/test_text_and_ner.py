@@ -153,6 +153,14 @@ def test_bytes_that_are_no_text_are_named_by_their_place(place: Path, capfd: pyt
     assert Path("out.txt").read_bytes().decode("utf-16") == "at ********\nend\n"
 
 
+def test_of_several_files_the_wrong_one_is_named(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("bad.txt").write_bytes(b"one \xff\n")
+    Path("out").mkdir()
+    assert run(["text", "r.yaml", "a.txt", "bad.txt", "-o", "out"]) == 2
+    assert "bad.txt, line 1, byte 4: not utf-8 text" in capfd.readouterr().err
+    assert [p.name for p in Path("out").iterdir()] == ["a.txt"]
+
+
 def test_a_run_that_fails_leaves_no_output(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("r.yaml").write_text(
         "matchers: {regex: [{label: N, pattern: '(a+)+$', engine: re, time_limit: 0.2}]}\n"

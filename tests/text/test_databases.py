@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from sqlalchemy import create_engine, text
 
-from dbmask.cloner import clone
+from dbmask.cloner import Options, clone
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
 from tests.connectors.mariadb_tools import fresh
@@ -141,3 +141,64 @@ def test_a_text_in_a_field_of_a_json_column(urls: tuple[str, str]) -> None:
     assert clone(Policy.from_text(json.dumps(policy), "yaml"), source, target, keys=example_keys()).certificate.passed
     made = [json.loads(v) if isinstance(v, str) else v for (v,) in ask(target, "SELECT note FROM patient ORDER BY id")]
     assert made == [{"visit": {"text": "code ******* 🙂", "no": 7}}, {"visit": None}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("urls", ["postgres", "mariadb"], indirect=True)
+def test_several_worker_processes_count_as_one_does(urls: tuple[str, str], tmp_path: Path) -> None:
+    """Spans by label and matcher, texts that were replaced, and the rows in which nothing was found."""
+    source, target = urls
+    texts = (
+        "call Tom at 12345",
+        "12345 or 99999 for {n}",
+        "nothing for {n:x}",
+        "x" * 40,
+        "card 4111 1111 1111 1111, {n}",
+    )
+    rows = [(i, "Tom" if i % 2 else None, "A", texts[i % 5].format(n=10_000 + i)) for i in range(600)]
+    ask(
+        source,
+        "CREATE TABLE patient (id INTEGER PRIMARY KEY, first_name VARCHAR(40), ward VARCHAR(9), note VARCHAR(200))",
+        _insert(rows),
+    )
+    matchers = {
+        "context_sources": [{"label": "NAME", "column": "first_name"}],
+        "checksum": [{"label": "CARD", "type": "credit_card"}],
+        "regex": [
+            {"label": "ZIP", "pattern": r"\b\d{5}\b"},
+            {"label": "NAME", "pattern": "Tom"},
+            {"label": "LONG", "pattern": "x{40}"},
+        ],
+    }
+    masks: list[Any] = [{"label": label, "masks": ["redact"]} for label in ("NAME", "CARD", "ZIP")]
+    masks.append({"label": "LONG", "masks": [{"type": "fixed", "value": "y" * 201}]})  # more than the column holds
+    note = {
+        "mask": "text",
+        "matchers": matchers,
+        "masks": masks,
+        "fallback_masks": [{"type": "fixed", "value": "gone"}],
+    }
+    columns = {"first_name": "first_name", "note": note, "*": "keep"}
+    policy = Policy.from_dict({"version": 1, "tables": {"patient": {"columns": columns}}}, "policy.yaml")
+    found, made = [], []
+    for jobs in (1, 2):
+        state = f"sqlite:///{tmp_path}/state{jobs}.db"
+        moving = Options(jobs=jobs, chunk_bytes=16_384)
+        done = clone(policy, source, target, keys=example_keys(), state=state, options=moving, overwrite=True)
+        assert done.certificate.passed
+        if jobs == 2:
+            assert all(chunks > 1 for chunks, _ in done.chunks.values())
+        (table,) = done.certificate.as_dict()["tables"]
+        found.append(next(c["found"] for c in table["columns"] if c.get("found")))
+        made.append(sorted(ask(target, "SELECT id, note FROM patient")))
+        found[-1]["rows_without_findings"].sort()
+    assert made[0] == made[1]
+    assert found[0] == found[1]
+    assert found[0]["texts"] == 600 and found[0]["without_findings"] == 120
+    assert sum(found[0]["replaced"].values()) == 120 and len(set(found[0]["rows_without_findings"])) == 120
+    assert {(s["label"], s["matcher"]): s["count"] for s in found[0]["spans"]} == {
+        ("CARD", "checksum"): 120,
+        ("NAME", "context_sources"): 60,
+        ("NAME", "regex"): 60,
+        ("ZIP", "regex"): 120 + 3 * 120 + 120,
+    }

@@ -313,3 +313,26 @@ def test_a_long_text_takes_a_bounded_number_of_bytes_for_each_character(tmp_path
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, timeout=120)
     assert done.returncode == 0, done.stderr[-500:]
     assert float(done.stdout) < 30  # of which the characters of source and result are eight
+
+
+@pytest.mark.parametrize("matcher", ["regex", "seed_files", "context_sources"])
+def test_a_text_with_more_matches_than_memory_is_spent_on_is_replaced_or_fails(
+    matcher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("batch", "regexes"):
+        monkeypatch.setattr(f"dbmask.text.{module}.MOST_HITS", 1000)
+    monkeypatch.setattr("dbmask.text.words._WINDOW", 500)
+    (tmp_path / "names.csv").write_text("name\nx\n")
+    rules: dict[str, Any] = {
+        "regex": {"label": "X", "pattern": "x"},
+        "seed_files": {"label": "X", "seed_file": "names.csv"},
+        "context_sources": {"label": "X", "column": "name"},
+    }
+    config = {"matchers": {matcher: [rules[matcher]]}, "masks": [{"label": "X", "masks": ["redact"]}]}
+    texts = ["x" * 1001, "x" * 1000, "y"]
+    rows = [{"name": "x"}] * 3
+    masker = TextMasker({**config, "fallback_masks": [{"type": "fixed", "value": "[GONE]"}]}, folder=tmp_path)
+    assert masker.outputs(texts, rows) == ["[GONE]", "*" * 1000, "y"]
+    assert masker.report.as_dict()["replaced"] == {f"{matcher} failed: there are more than 1,000 matches": 1}
+    with pytest.raises(MaskError, match="there are more than 1,000 matches"):
+        TextMasker(config, folder=tmp_path).outputs(texts, rows)

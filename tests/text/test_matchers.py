@@ -98,7 +98,8 @@ def test_words_are_found_as_by_looking_for_each_everywhere(entries: list[str], t
 
     rule = SeedFile(label="W", seed_file="x", context_filters=(MatchWholeWordsOnly(),) if whole else ())
     assert whole_words_only(rule.context_filters) is whole
-    found = SeedFinder([(0, rule, entries)]).find(Batch(texts))
+    batch = Batch(texts)
+    found = SeedFinder([(0, rule, entries)]).find(batch)
     expected = set()
     for i, text in enumerate(texts):
         for entry in (form for e in entries for form in variants(e)):
@@ -107,7 +108,7 @@ def test_words_are_found_as_by_looking_for_each_everywhere(entries: list[str], t
                 if fold(text)[at:end] == fold(entry) and not (
                     whole and (splits_word(text, at) or splits_word(text, end))
                 ):
-                    expected.add((i, at, -end, 0))
+                    expected.add((batch.starts[i] + at, -batch.starts[i] - end, 0))
     assert set(found.hits) == expected
 
 

@@ -65,16 +65,16 @@ class AiFinder:
             if isinstance(answer, str):
                 found.failed[i] = f"ai_detect failed: {answer}"
             else:
-                self._note(i, batch.clean[i], answer, found)
+                self._note(i, batch, answer, found)
         return found
 
-    def _note(self, index: int, text: str, answer: Answer, found: Found) -> None:
+    def _note(self, index: int, batch: Batch, answer: Answer, found: Found) -> None:
         for start, end, label in answer:
             rule = self._rules.get(label)
-            if rule is None or not 0 <= start < end <= len(text):
+            if rule is None or not 0 <= start < end <= len(batch.texts[index]):
                 found.failed[index] = "ai_detect failed: the detector's answer does not fit the text"
                 return
-            filtered(rule[1], text, index, start, end, rule[0], found)
+            filtered(rule[1], batch, index, start, end, rule[0], found)
 
 
 def ai_finder(
