@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Prints = np.ndarray[Any, np.dtype[np.int64]]
 
-__all__ = ["Membership", "distinct", "key_prints", "value_prints"]
+__all__ = ["Membership", "distinct", "key_prints", "known_among", "value_prints"]
 
 _FEW_TEXTS = (Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID)
 """Kinds whose values have one canonical text wherever Python calls them equal."""
@@ -111,6 +111,18 @@ def distinct(prints: Prints) -> tuple[Prints, Prints]:
     return ordered[first], np.diff(np.append(first, len(ordered)))
 
 
+def known_among(prints: Prints, known: Prints) -> Prints:
+    """Those of ``prints`` that are among sorted ``known`` ones, in their order."""
+    import numpy as np
+
+    if not len(known):
+        return prints[:0]
+    at = np.searchsorted(known, prints)
+    at[at == len(known)] = 0
+    there: Prints = prints[known[at] == prints]
+    return there
+
+
 class Membership:
     """Which of many fingerprints are among known ones: a table of bits first, which few others pass, then a search."""
 
@@ -126,12 +138,4 @@ class Membership:
 
     def among(self, prints: Prints) -> Prints:
         """Those of ``prints`` that are known, in their order."""
-        import numpy as np
-
-        if not len(self._known):
-            return prints[:0]
-        likely = prints[self._table[prints & self._mask]]
-        at = np.searchsorted(self._known, likely)
-        at[at == len(self._known)] = 0
-        there: Prints = likely[self._known[at] == likely]
-        return there
+        return known_among(prints[self._table[prints & self._mask]], self._known)
