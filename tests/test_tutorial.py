@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("tutorial", "analytics", "ner", "text")}
-REPORTS = {"tutorial": ["risk.html", "utility.html", "k.html"], "analytics": ["risk.html", "python.html"], "ner": [], "text": []}
+REPORTS = {
+    "tutorial": ["risk.html", "utility.html", "k.html"],
+    "analytics": ["risk.html", "python.html"],
+    "ner": [],
+    "text": [],
+}
 """The reports that a page makes."""
 
 
