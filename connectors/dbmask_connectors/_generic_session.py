@@ -120,9 +120,10 @@ def snapshot(of: Engine) -> Iterator[Connection]:
 
 
 class GenericReader:
-    """Rows of one connection; ``types`` are those of columns by table, ``placed`` says what a table of the source is called in it."""
+    """Rows of one connection; ``types`` are those of columns by table, ``placed`` says what a table of the source is called in it.
 
-    position = ""
+    ``position`` is the name of the state that is read, where there is one.
+    """
 
     def __init__(
         self,
@@ -130,7 +131,9 @@ class GenericReader:
         where: str,
         types: Mapping[TableName, Mapping[str, ColumnType]],
         placed: Mapping[TableName, str] | None = None,
+        position: str = "",
     ) -> None:
+        self.position = position
         self._connection, self._where, self._types, self._placed = connection, where, types, placed
         self.grammar = _GRAMMARS.get(connection.dialect.name, connection.dialect.name)
 

@@ -6,35 +6,24 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError
 from dbmask.schema import Column, ForeignKey, Index, Schema, Table, TableName, Unique, View
 from dbmask.spi import Capabilities, Reader, Structure, TargetTable
-from dbmask_connectors._files import file_identity
+from dbmask_connectors._ddl_parse import quoted
+from dbmask_connectors._generic_identity import identity, position
 from dbmask_connectors._generic_session import GenericReader, opened, said, snapshot, translated
 from dbmask_connectors._generic_types import column_type
-from dbmask_connectors.generic import FILES
 from dbmask_sql.dialects import generic
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Inspector
 
-__all__ = ["GenericSource", "identity", "read_schema"]
+__all__ = ["GenericSource", "read_schema"]
 
 _UNSEEN = "triggers, checks, comments and other schemas: this connector does not see them"
-_TELLING = re.compile(r"'(?:[^']|''){3,}'|\d{5,}")
-"""A literal that could be a value of somebody's: as long as those that are compared with masked columns."""
-
-
-def identity(of: Engine) -> str:
-    """A file's device and inode, or what the URL says: no word for it is common to all servers."""
-    url = of.url
-    if of.dialect.name in FILES:
-        return file_identity(Path(url.database)) if url.database else ""
-    return f"{of.dialect.name}:{url.host}:{url.port}/{url.database}"
 
 
 class GenericSource:
@@ -51,7 +40,7 @@ class GenericSource:
         return self._capabilities
 
     def identity(self) -> str:
-        """As :func:`identity`."""
+        """The file, or the server and the database in it."""
         return identity(self.engine)
 
     def schema(self) -> Schema:
@@ -74,29 +63,32 @@ class GenericSource:
         return refused
 
     def structure(self, schema: Schema, tables: Sequence[TargetTable]) -> Structure:
-        """No DDL: the target makes its own. Defaults that could hold somebody's value stay behind."""
-        told: list[str] = [_UNSEEN]
-        made = []
-        for target in tables:
-            columns = []
-            for column in target.table.columns:
-                if column.default is not None and _TELLING.search(column.default):
-                    told.append(f"the default of {target.name}.{column.name}: it could be a value of somebody's")
-                    column = replace(column, default=None)
-                columns.append(column)
-            made.append(replace(target, table=replace(target.table, columns=tuple(columns))))
-        return Structure(self._capabilities.dialect, schema, tuple(made), left_out=tuple(told))
+        """The target makes its own; what stands in defaults and generated columns is told, so that its literals are looked at."""
+        told = [definition for target in tables if (definition := _definition(target))]
+        return Structure(self._capabilities.dialect, schema, tuple(tables), pre=tuple(told), left_out=(_UNSEEN,))
 
     @contextmanager
     def snapshot(self) -> Iterator[Reader]:
         """One transaction."""
         types = {t.name: {c.name: c.type for c in t.columns} for t in self.schema().tables.values()}
         with snapshot(self.engine) as connection:
-            yield GenericReader(connection, said(self.engine), types)
+            yield GenericReader(connection, said(self.engine), types, position=position(self.engine))
 
     def close(self) -> None:
         """Give connections back."""
         self.engine.dispose()
+
+
+def _definition(target: TargetTable) -> str:
+    """The defaults and expressions of a table's columns, in the words of its database; empty where there are none."""
+    name = ".".join(quoted(part) for part in (target.name.schema, target.name.name) if part)
+    parts = []
+    for column in target.table.columns:
+        if column.name not in target.dropped and column.generated is not None:
+            parts.append(f"{quoted(column.name)} AS ({column.generated})")
+        elif column.name not in target.dropped and column.default is not None:
+            parts.append(f"{quoted(column.name)} DEFAULT {column.default}")
+    return f"CREATE TABLE {name} ({', '.join(parts)})" if parts else ""
 
 
 def read_schema(of: Engine) -> Schema:

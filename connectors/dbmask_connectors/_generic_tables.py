@@ -85,27 +85,42 @@ class _Making:
         where = f"{target.name}.{column.name}"
         type_ = target.types.get(column.name, column.type)
         numbers = (column.name,) == tuple(primary) and type_.kind is Kind.INTEGER and column.identity is not None
+        computed = self._computed(target, column)
         empty = column.generated is not None or (target.rows and column.name not in target.columns)
         if column.identity and not (numbers and self.dialect.name in _NUMBERING):
             self.made.lost.append(f"the numbering of {where}: not every database can be told where to go on")
-        if empty:
+        if empty and computed is None:
             self.made.lost.append(f"the values of {where}: the source's database made them")
         if type_.values:
             self.made.lost.append(f"the labels of {where}: they come as text")
-        default = None if empty or column.identity else self._default(column, where)
+        changed = type_ != column.type
+        default = None if empty or column.identity or changed else self._default(column, where)
+        if changed and column.default is not None:
+            self.made.lost.append(f"the default of {where}: its masked values are of another type")
         made = declared(type_, self.dialect.name, self.structure.dialect, keyed)
         if numbers and self.dialect.name == "sqlite":
             made = sa.Integer()
         return sa.Column(
             column.name,
             made,
+            *([] if computed is None else [computed]),
             primary_key=column.name in primary,
             nullable=(column.nullable or empty) and column.name not in primary,
             autoincrement=bool(numbers and self.dialect.name in _NUMBERING),
             server_default=default,
         )
 
-    def _default(self, column: Column, where: str) -> sa.TextClause | None:
+    def _computed(self, target: TargetTable, column: Column) -> sa.Computed | None:
+        """A generated column's expression, between databases of one kind: their words and functions are the same."""
+        import sqlalchemy as sa
+
+        origin = self.structure.schema.version.partition(" ")[0] if self.structure.dialect == "generic" else ""
+        there = {c.name for c in kept(target)}
+        if column.generated is None or origin != self.dialect.name or not set(column.generated_from) <= there:
+            return None
+        return sa.Computed(column.generated.replace(":", "\\:"))
+
+    def _default(self, column: Column, where: str) -> sa.TextClause | str | None:
         """A default that every database reads alike: a number, a short text, the time."""
         import sqlalchemy as sa
         from sqlglot import exp, parse_one
@@ -122,7 +137,9 @@ class _Making:
         number = tree.this if isinstance(tree, exp.Neg) else tree
         if tree is not None and isinstance(number, exp.Literal) and (number is tree or not number.is_string):
             long = self.dialect.name == "mysql" and column.type.kind is Kind.TEXT and not column.type.length
-            if not long:
+            if not long and number.is_string and "\\" not in number.this:  # what a backslash means differs
+                return str(number.this)
+            if not long and not number.is_string:
                 return sa.text(tree.sql().replace(":", "\\:"))
         if isinstance(tree, exp.CurrentTimestamp) and column.type.kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
             return sa.text("CURRENT_TIMESTAMP(6)" if self.dialect.name in ("mysql", "mariadb") else "CURRENT_TIMESTAMP")

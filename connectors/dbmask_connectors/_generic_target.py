@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
 from dbmask.spi import Batch, Capabilities, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._foreign import kept, lost_rest, orphans
+from dbmask_connectors._generic_identity import file_of, identity
 from dbmask_connectors._generic_session import GenericReader, opened, said, translated
-from dbmask_connectors._generic_source import identity
 from dbmask_connectors._generic_tables import Made, made_tables
 from dbmask_connectors._generic_types import storable
 
@@ -31,6 +32,7 @@ class GenericTarget:
         self._connection: Connection | None = None
         self._made: Made | None = None
         self._published = False
+        self._file: Path | None = None
         self._types: dict[TableName, dict[str, Any]] = {}
 
     @property
@@ -46,6 +48,11 @@ class GenericTarget:
         """Raise UsageError unless the database has no tables: what is there cannot be replaced at once, so it is not replaced."""
         from sqlalchemy import inspect
 
+        path = file_of(self.engine)
+        if path is not None and not path.exists():  # whoever opens it makes it
+            if not path.parent.is_dir():
+                raise UsageError(f"{said(self.engine)}: there is no such directory")
+            return
         with translated(said(self.engine)), opened(self.engine) as connection:
             seen = inspect(connection)
             if seen.get_table_names() or seen.get_view_names():
@@ -57,6 +64,8 @@ class GenericTarget:
     def begin(self) -> None:
         """Connect."""
         self.check(False)
+        path = file_of(self.engine)
+        self._file = path if path is not None and not path.exists() else None
         self._connection = self._stack.enter_context(opened(self.engine))
 
     @property
@@ -122,7 +131,7 @@ class GenericTarget:
         self._connection = None
 
     def abort(self) -> None:
-        """Drop the tables that were made."""
+        """Drop the tables that were made; the file too, where there was none."""
         from sqlalchemy.schema import DropConstraint, DropTable
 
         if self._connection is None or self._published:
@@ -138,6 +147,9 @@ class GenericTarget:
                 for table in reversed(list(self._made.tables.values())):
                     if table.name in there:
                         db.execute(DropTable(table))
+        if self._file is not None:
+            for suffix in ("", "-journal", "-wal", "-shm", ".wal"):
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
         """What was not published is removed."""

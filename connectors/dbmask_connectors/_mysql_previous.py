@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from dbmask.errors import ConnectorError, UsageError
@@ -12,9 +12,8 @@ from dbmask_connectors._kept import replaced_at, stamp_after
 from dbmask_connectors._mysql_catalog import relations
 from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_source import exists
-from dbmask_connectors._mysql_structure import Entry
 
-__all__ = ["keep", "kept_name", "previous", "prune", "recover", "roll_back"]
+__all__ = ["kept_name", "previous", "prune", "recover", "roll_back"]
 
 
 def _stamps(session: Session, target: str) -> dict[str, str]:
@@ -25,7 +24,7 @@ def _stamps(session: Session, target: str) -> dict[str, str]:
 
 def _is_full(session: Session, name: str) -> bool:
     """Whether tables were moved there, and not only written down what was to follow them."""
-    return any(table != swap.PROGRAMS for table, _ in relations(session, name))
+    return any("VIEW" not in kind and table not in swap.OWN for table, kind in relations(session, name))
 
 
 def previous(session: Session, target: str) -> list[Previous]:
@@ -35,38 +34,42 @@ def previous(session: Session, target: str) -> list[Previous]:
 
 
 def recover(session: Session, target: str) -> None:
-    """Make again what a run took off the target before it died on the way to its RENAME; only who holds the target's lock may."""
-    for name in _stamps(session, target).values():
-        if _is_full(session, name):
+    """Make good what a swap left undone when its run was killed; only who holds the target's lock may. Raises ConnectorError.
+
+    Where its tables have been moved, what belongs to them is made; where not, what was taken off the target is made again.
+    """
+    for name in _beside(session, target):
+        if not _has(session, name, swap.COMING):
             continue
-        if exists(session, target) and any(table == swap.PROGRAMS for table, _ in relations(session, name)):
+        if _is_full(session, name):  # they were not moved
+            session.run(f"DROP TABLE {quoted(name, swap.COMING)}")
+            continue
+        if exists(session, target):
             session.run(f"USE {quoted(target)}")
-            present = {(e.kind, e.name) for e in swap.programs_of(session, target)}
-            swap.restore(session, [e for e in _programs(session, name) if (e.kind, e.name) not in present])
+            swap.install(session, target, swap.noted(session, name, swap.COMING))
+        for other in _beside(session, target):  # what hung on the tables that were replaced, where there were none
+            if other != name and not _is_full(session, other):
+                swap.drop(session, other)
         swap.drop(session, name)
+    for name in _beside(session, target):
+        if not _is_full(session, name):
+            if exists(session, target) and _has(session, name, swap.PROGRAMS):
+                swap.give_back(session, target, name)
+            swap.drop(session, name)
+
+
+def _beside(session: Session, target: str) -> list[str]:
+    """The databases that runs made beside the target, those that are kept among them."""
+    return [*swap.leftovers(session, target), *_stamps(session, target).values()]
+
+
+def _has(session: Session, database: str, table: str) -> bool:
+    return any(name == table for name, _ in relations(session, database))
 
 
 def kept_name(session: Session, target: str) -> str:
     """Where the tables that are about to be replaced go."""
     return swap.kept_pattern(target)[0] + stamp_after(_stamps(session, target))
-
-
-def keep(session: Session, database: str, programs: Sequence[Entry]) -> None:
-    """Write down, in the database where tables will be kept, what is dropped before they can be moved. Raises ConnectorError."""
-    table = quoted(database, swap.PROGRAMS)
-    session.run(
-        f"CREATE TABLE {table} (at int NOT NULL PRIMARY KEY, kind varchar(20) NOT NULL, name varchar(64) NOT NULL, "
-        "settings text NOT NULL, definition longtext NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-    )
-    for at, entry in enumerate(programs):
-        values = (at, entry.kind, entry.name, entry.settings, entry.sql)
-        session.run(f"INSERT INTO {table} VALUES (%s, %s, %s, %s, %s)", values)  # noqa: S608 - a quoted name
-
-
-def _programs(session: Session, database: str) -> list[Entry]:
-    """What :func:`keep` wrote down, in the order in which it can be made again."""
-    query = f"SELECT kind, name, settings, definition FROM {quoted(database, swap.PROGRAMS)} ORDER BY at DESC"  # noqa: S608
-    return [Entry(*row) for row in session.run(query)]
 
 
 def prune(session: Session, target: str, count: int) -> None:
@@ -86,7 +89,5 @@ def roll_back(session: Session, target: str, name: str, reconnect: Callable[[], 
     if there and not (swap.is_marked(session, target) or swap.is_marked(session, name)):
         raise UsageError(f"neither {target} nor {name} was made by dbmask: it exchanges what it made itself")
     create = f"CREATE DATABASE {quoted(target)}"
-    programs = _programs(session, name)
-    swap.Swap(session, target, name, programs, create, kept_name(session, target), keep if there else None).run(
-        reconnect, there
-    )
+    programs = list(reversed(swap.noted(session, name, swap.PROGRAMS)))
+    swap.Swap(session, target, name, programs, create, kept_name(session, target)).run(reconnect, there)

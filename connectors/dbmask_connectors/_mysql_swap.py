@@ -3,8 +3,9 @@
 A replica is built in ``<target>__dbmask_<run>`` while its run holds the lock of its target (GET_LOCK), which ends with the
 session: what is found under such a name by who holds the lock was left by a run that died.
 
-RENAME TABLE takes all tables, foreign keys and sequences across at once. Triggers stand in its way and views cannot be
-renamed, so both are made anew on its other side: for that moment, some milliseconds, the replica has none.
+RENAME TABLE takes all tables, foreign keys and sequences across at once. Triggers stand in its way: they are dropped before it
+and the new ones are made right after it; for that moment, some milliseconds, the replica has none. Views, routines and events
+stay where they are, over the new tables, until each is replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask_connectors._kept import STAMP
@@ -25,6 +26,8 @@ from dbmask_connectors._mysql_session import Session, literal, quoted
 from dbmask_connectors._mysql_structure import Entry
 
 __all__ = [
+    "COMING",
+    "OWN",
     "PROGRAMS",
     "Swap",
     "building_name",
@@ -32,16 +35,25 @@ __all__ = [
     "clear_leftovers",
     "drop",
     "end_sessions",
+    "give_back",
     "hold",
+    "install",
     "is_marked",
     "kept_pattern",
+    "leftovers",
     "mark",
+    "named",
+    "note",
+    "noted",
     "programs_of",
-    "restore",
 ]
 
 PROGRAMS = "dbmask_programs"
 """The table of a kept database that holds the definitions of its views, triggers, routines and events."""
+COMING = "dbmask_coming"
+"""The table of a database whose tables are about to be moved that holds the definitions of what is to follow them."""
+OWN = frozenset({PROGRAMS, COMING, LEDGER})
+"""Tables that do not move with a replica's."""
 _COMMENT = "This database is a masked replica, made by dbmask"
 _PART = "__dbmask_"
 _MAX = 64
@@ -81,11 +93,16 @@ def end_sessions(session: Session, database: str) -> None:
         time.sleep(0.05)
 
 
+def leftovers(session: Session, target: str) -> list[str]:
+    """The databases of runs that died, when the target's lock is held: those that were being built, and what they replaced."""
+    ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
+    return [name for (name,) in session.run("SELECT schema_name FROM information_schema.schemata") if ours.match(name)]
+
+
 def clear_leftovers(session: Session, target: str, but: str = "") -> None:
     """Drop what dead runs left, ``but`` one; only who holds the target's lock may."""
-    ours = re.compile(re.escape(_short(target)) + _PART + r"[0-9a-f]{12}(_old)?\Z")
-    for (name,) in session.run("SELECT schema_name FROM information_schema.schemata"):
-        if ours.match(name) and name != but:
+    for name in leftovers(session, target):
+        if name != but:
             end_sessions(session, name)
             drop(session, name)
 
@@ -170,11 +187,55 @@ def programs_of(session: Session, database: str) -> list[Entry]:
     return found
 
 
+def named(session: Session, database: str) -> set[tuple[str, str]]:
+    """The kind and name of each trigger, event, view and routine of a database."""
+    return {(kind, name) for kind, (sql, _) in _SHOWN.items() for (name,) in session.run(sql, (database,))}
+
+
+def note(session: Session, database: str, table: str, programs: Sequence[Entry]) -> None:
+    """Write definitions down in a table of a database. Raises ConnectorError."""
+    name = quoted(database, table)
+    session.run(f"DROP TABLE IF EXISTS {name}")
+    session.run(
+        f"CREATE TABLE {name} (at int NOT NULL PRIMARY KEY, kind varchar(20) NOT NULL, name varchar(64) NOT NULL, "
+        "settings text NOT NULL, definition longtext NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )
+    for at, entry in enumerate(programs):
+        values = (at, entry.kind, entry.name, entry.settings, entry.sql)
+        session.run(f"INSERT INTO {name} VALUES (%s, %s, %s, %s, %s)", values)  # noqa: S608 - a quoted name
+
+
+def noted(session: Session, database: str, table: str) -> list[Entry]:
+    """What :func:`note` wrote down, in its order. Raises ConnectorError."""
+    query = f"SELECT kind, name, settings, definition FROM {quoted(database, table)} ORDER BY at"  # noqa: S608
+    return [Entry(*row) for row in session.run(query)]
+
+
+def install(session: Session, target: str, programs: Sequence[Entry]) -> None:
+    """Make the session's database ``target`` have these programs, and no others. Raises ConnectorError."""
+    replaces = "mariadb" in str(session.variable("version")).lower()
+    _restore(session, sorted((_over(e, session, replaces) for e in programs), key=lambda e: e.kind != "trigger"))
+    wanted = {(e.kind, e.name) for e in programs}
+    for kind, name in sorted(named(session, target) - wanted):
+        session.run(f"DROP {kind.upper()} {quoted(target, name)}")
+
+
+def _over(entry: Entry, session: Session, replaces: bool) -> Entry:
+    """The entry in the place of one of its name: as one statement where the server can."""
+    if entry.kind not in _SHOWN or entry.sql.upper().startswith("CREATE OR REPLACE "):
+        return entry
+    if entry.kind != "view" and not replaces:
+        session.run(f"DROP {entry.kind.upper()} IF EXISTS {quoted(entry.name)}")
+        return entry
+    return replace(entry, sql=re.sub(r"\A\s*CREATE\s", "CREATE OR REPLACE ", entry.sql, count=1, flags=re.IGNORECASE))
+
+
 @dataclass
 class Swap:
     """Puts ``built`` in the place of ``target``; what was there goes to ``old``, and stays there if it is ``kept``.
 
-    Of what is kept, ``keep`` is called with the definitions that no RENAME carries, before anything is dropped.
+    What no RENAME carries is written down on both sides before anything is dropped, so that the next run can make good
+    what this one leaves undone when it is killed (:func:`dbmask_connectors._mysql_previous.recover`).
     """
 
     session: Session
@@ -183,7 +244,6 @@ class Swap:
     programs: Sequence[Entry]
     create: str
     kept: str = ""
-    keep: Callable[[Session, str, Sequence[Entry]], None] | None = None
     _created: bool = False
 
     @property
@@ -194,9 +254,10 @@ class Swap:
     def run(self, reconnect: Callable[[], Session], there: bool) -> None:
         """Swap, or leave all as it was. Raises ConnectorError; ``reconnect`` gives a session where this one is lost."""
         before = programs_of(self.session, self.target) if there else []
-        if any(not e.sql for e in before):
+        hidden = next((e for e in before if not e.sql), None)
+        if hidden is not None:
             raise ConnectorError(
-                f"{self.target}: the definition of {before[0].kind} {before[0].name} is hidden from this user"
+                f"{self.target}: the definition of {hidden.kind} {hidden.name} is hidden from this user"
             )
         try:
             self._swap(there, before)
@@ -205,7 +266,7 @@ class Swap:
                 self._undo(reconnect(), there, before)
             raise
         keeps = self.kept and there and bool(self._moves(self.session, self.old, self.target))
-        for name in (self.built, *(() if keeps else (self.old,))):
+        for name in (*(() if keeps else (self.old,)), self.built):  # what says that the swap has happened goes last
             with suppress(ConnectorError):  # the next run clears it
                 drop(self.session, name)
 
@@ -215,45 +276,60 @@ class Swap:
             session.run(self.create)
             self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
-        if self.keep is not None:
-            self.keep(session, self.old, before)
-        for entry in programs_of(session, self.built):
-            if entry.kind in ("trigger", "view"):
-                session.run(f"DROP {entry.kind.upper()} {quoted(self.built, entry.name)}")
+        note(session, self.old, PROGRAMS, before)
+        note(session, self.built, COMING, self.programs)
+        for kind, name in named(session, self.built):
+            if kind == "trigger":
+                session.run(f"DROP TRIGGER {quoted(self.built, name)}")
+        new = {name for name, kind in relations(session, self.built) if "VIEW" not in kind}
         session.run(f"USE {quoted(self.target)}")
-        for entry in before:
-            session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         moves = self._moves(session, self.target, self.old) + self._moves(session, self.built, self.target)
+        # From here till install() has made the new ones there are no triggers; all else is there, as it was or as it will be.
+        for entry in before:
+            if entry.kind == "trigger" or (entry.kind == "view" and entry.name in new):
+                session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         session.run(f"RENAME TABLE {', '.join(moves)}", where=f"{session.where}: RENAME TABLE")
-        restore(session, self.programs)
+        install(session, self.target, self.programs)
 
     def _moves(self, session: Session, source: str, to: str) -> list[str]:
         return [
             f"{quoted(source, name)} TO {quoted(to, name)}"
             for name, kind in relations(session, source)
-            if "VIEW" not in kind and name not in (PROGRAMS, LEDGER)
+            if "VIEW" not in kind and name not in OWN
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
-        """Back to what was: the tables where they were, then what hung on them."""
+        """Back to what was: the tables where they were, then what hung on them.
+
+        What was to follow stays written down till the tables are back: killed before, the next run goes forward instead.
+        """
+        back = self._moves(session, self.target, self.built)
+        if back and (there or self._created) and not self._moves(session, self.built, self.target):
+            for kind, name in sorted(named(session, self.target), reverse=True):  # triggers before what they call
+                session.run(f"DROP {kind.upper()} {quoted(self.target, name)}")
+            session.run(f"RENAME TABLE {', '.join(back + self._moves(session, self.old, self.target))}")
+        session.run(f"DROP TABLE IF EXISTS {quoted(self.built, COMING)}")
         if not there:
             for name in [self.target] * self._created + [self.old]:
                 drop(session, name)
             return
-        moved = not self._moves(session, self.built, self.target)
-        if moved:
-            for entry in programs_of(session, self.target):
-                session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
-            moves = self._moves(session, self.target, self.built) + self._moves(session, self.old, self.target)
-            session.run(f"RENAME TABLE {', '.join(moves)}")
-        session.run(f"USE {quoted(self.target)}")
-        present = {(e.kind, e.name) for e in programs_of(session, self.target)}
-        restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+        _return(session, self.target, before)
         if not self._moves(session, self.old, self.target):
             drop(session, self.old)
 
 
-def restore(session: Session, waiting: Sequence[Entry]) -> None:
+def give_back(session: Session, target: str, old: str) -> None:
+    """Make in ``target`` what was taken off it before a RENAME that was never run. Raises ConnectorError."""
+    _return(session, target, noted(session, old, PROGRAMS))
+
+
+def _return(session: Session, target: str, before: Sequence[Entry]) -> None:
+    session.run(f"USE {quoted(target)}")
+    present = named(session, target)
+    _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+
+
+def _restore(session: Session, waiting: Sequence[Entry]) -> None:
     """Make what was dropped; a view may stand on one that comes later. Raises ConnectorError for what cannot be made."""
     while waiting:
         left: list[Entry] = []

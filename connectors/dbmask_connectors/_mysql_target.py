@@ -28,6 +28,8 @@ __all__ = ["MySQLTarget"]
 
 _ADOPT_SECONDS = 20
 """A killed client's statement may go on for as long before the server lets go of its locks."""
+_BEGIN_SECONDS = 2
+"""What a killed run's session needs to end; another run's does not end."""
 _PATIENCE = 2
 """So many copies that were not the snapshot's, and the source counts as busy: rows are streamed from then on."""
 
@@ -77,9 +79,9 @@ class MySQLTarget:
 
     def begin(self) -> None:
         """Take the target's lock, clear what dead runs left, make the database to build in. Raises ConnectorError."""
-        swap.hold(self.session, self.address.database)
-        swap.clear_leftovers(self.session, self.address.database)
+        swap.hold(self.session, self.address.database, _BEGIN_SECONDS)
         previous.recover(self.session, self.address.database)
+        swap.clear_leftovers(self.session, self.address.database)
         name = swap.building_name(self.address.database)
         self.session.run(f"CREATE DATABASE {quoted(name)}", where=f"{self.address}: a database to build in")
         self._name = name
@@ -126,11 +128,11 @@ class MySQLTarget:
         """Take over the database of a run that died; what else such runs left beside this target goes."""
         session = self.session
         swap.hold(session, self.address.database, _ADOPT_SECONDS)
+        previous.recover(session, self.address.database)
         there = exists(session, building) and ledger.exists(session, building)
         if there:
             swap.end_sessions(session, building)
         swap.clear_leftovers(session, self.address.database, building if there else "")
-        previous.recover(session, self.address.database)
         if there:
             self._name = building
             session.run(f"USE {quoted(building)}")
@@ -255,8 +257,8 @@ class MySQLTarget:
         options = built.structure.options
         charset = f" CHARACTER SET {options['character_set']} COLLATE {options['collation']}" if options else ""
         create = f"CREATE DATABASE {quoted(self.address.database)}{charset}"
-        kept, keep = (previous.kept_name(session, self.address.database), previous.keep) if self._keep else ("", None)
-        swap.Swap(session, self.address.database, self._name, built.programs, create, kept, keep).run(
+        kept = previous.kept_name(session, self.address.database) if self._keep else ""
+        swap.Swap(session, self.address.database, self._name, built.programs, create, kept).run(
             self._afresh, self._is_there()
         )
         self._name, self._built = "", None

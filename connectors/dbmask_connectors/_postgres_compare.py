@@ -79,31 +79,26 @@ def bounds(reader: Reader, table: Table, column: str, rows: int) -> list[str]:
         step = rows if kind in _FIXED else max(rows, count // _FEW)
         query = sql.SQL(
             "SELECT v::text FROM (SELECT DISTINCT v FROM (SELECT {} AS v, row_number() OVER (ORDER BY {}) AS n FROM {}) AS x "
-            "WHERE mod(n, {}) = 1 AND n > 1) AS y ORDER BY v"
+            "WHERE mod(n, {}) = 1 AND n > 1) AS y ORDER BY y.v"
         )
         found = connection.execute(query.format(name, name, _from(table), sql.Literal(max(step, 2)))).fetchall()
     return [value for (value,) in found]
 
 
-def _held(reader: Reader, table: Table, column: str, values: Sequence[str], what: str, *, whole: bool = True) -> str:
-    """A temporary table of these values, copied in, or (``whole``) of one row with an array of them; its name."""
+def _held(reader: Reader, table: Table, column: str, values: Sequence[str], what: str) -> str:
+    """A temporary table of these values, copied in; its name."""
     from psycopg import sql
 
     connection = session_of(reader)
     assert isinstance(reader, PostgresReader)  # noqa: S101 - session_of has asked
     name = reader.own_name(what)
-    loose = sql.Identifier("pg_temp", f"{name}_in")
+    held = sql.Identifier("pg_temp", name)
     with translated(f"{reader.where}: {table.name}"):
-        query = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT 0 AS n, {} AS v FROM {} WITH NO DATA")
-        connection.execute(query.format(sql.Identifier(f"{name}_in"), sql.Identifier(column), _from(table)))
-        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(loose)) as copy:
-            for row in enumerate(values):
-                copy.write_row(row)
-        if not whole:
-            return f"{name}_in"
-        made = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT array_agg(v ORDER BY n) AS all_of FROM {}")
-        connection.execute(made.format(sql.Identifier(name), loose))
-        connection.execute(sql.SQL("DROP TABLE {}").format(loose))
+        query = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} AS v FROM {} WITH NO DATA")
+        connection.execute(query.format(sql.Identifier(name), sql.Identifier(column), _from(table)))
+        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(held)) as copy:
+            for value in values:
+                copy.write_row((value,))
     return name
 
 
@@ -114,7 +109,6 @@ def part_sums(
     bounds: Sequence[str],
     since: str,
     values: Sequence[str] = (),
-    only: Sequence[int] | None = None,
 ) -> list[PartSum]:
     """One pass over the table."""
     from psycopg import sql
@@ -123,7 +117,8 @@ def part_sums(
     part: sql.Composable = sql.SQL("0")
     if bounds:
         held = _held(reader, table, column, bounds, "bounds")
-        part = sql.SQL("width_bucket({}, (SELECT all_of FROM {}))").format(
+        # An array that lay in a table would be unpacked for every row.
+        part = sql.SQL("width_bucket({}, (SELECT array_agg(v ORDER BY v) FROM {}))").format(
             sql.Identifier(column), sql.Identifier("pg_temp", held)
         )
     fresh: sql.Composable = sql.SQL("count(*)")
@@ -133,10 +128,7 @@ def part_sums(
     if values:
         row = sql.SQL(", ").join(map(sql.Identifier, values))
         sums = sql.SQL("sum(hashtextextended(ROW({})::text, 42))::text").format(row)
-    where: sql.Composable = sql.SQL("")
-    if bounds and only is not None:
-        where = sql.SQL(" WHERE {} = ANY({})").format(part, sql.Literal(list(only)))
-    query = sql.SQL("SELECT {}, count(*), {}, {} FROM {}{} GROUP BY 1").format(part, fresh, sums, _from(table), where)
+    query = sql.SQL("SELECT {}, count(*), {}, {} FROM {} GROUP BY 1").format(part, fresh, sums, _from(table))
     made = [PartSum(0, 0, "")] * (len(bounds) + 1)
     with translated(f"{_where(reader)}: {table.name}"):
         for number, rows, newer, sum_ in connection.execute(query):
@@ -162,9 +154,10 @@ def changed(
 
     made = query.copy()
     alias = made.args["from_"].this.alias
-    if bounds and len(parts) <= len(bounds):
+    if bounds and not since and len(parts) <= len(bounds):
         held = _held(reader, table, column, bounds, "parts")
-        array = exp.select(exp.column("all_of")).from_(exp.table_(held, db="pg_temp")).subquery()
+        text = f"(SELECT array_agg(v ORDER BY v) FROM pg_temp.{held})"  # noqa: S608 - our own name
+        array: exp.Expression = exp.maybe_parse(text, dialect="postgres")
         bucket = exp.Anonymous(this="width_bucket", expressions=[exp.column(column, table=alias, quoted=True), array])
         made.where(exp.In(this=bucket, expressions=[exp.Literal.number(p) for p in parts]), copy=False)
     if since:
@@ -192,7 +185,7 @@ def beyond(reader: Reader, query: exp.Select, table: Table, column: str, value: 
 
     made = query.copy()
     alias = made.args["from_"].this.alias
-    held = _held(reader, table, column, [value], "mark", whole=False)
+    held = _held(reader, table, column, [value], "mark")
     first = exp.select(exp.column("v")).from_(exp.table_(held, db="pg_temp")).subquery()
     here = exp.column(column, table=alias, quoted=True)
     if not also:

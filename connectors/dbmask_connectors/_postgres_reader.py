@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError, SnapshotGone
 from dbmask.spi import Batch, Held, Pads, Shared
 from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_texts import text_batches
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
 
@@ -118,6 +119,18 @@ class PostgresReader:
             finally:
                 self._end()
 
+    def read_texts(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[list[list[str | None]]]:
+        """Run a SELECT and stream its columns as COPY writes them. Raises ConnectorError, also while another reading stands open."""
+        text = rendered(query).encode()
+        self.require_idle()
+        with translated(self.where), contextlib.ExitStack() as stack:
+            self.connection.execute("SAVEPOINT dbmask_read")
+            self._reading = True
+            stack.callback(self._end)
+            cursor = stack.enter_context(self.connection.cursor())
+            with cursor.copy(b"COPY (" + text + b") TO STDOUT") as copy:
+                yield from text_batches(copy, batch_rows, _BYTES)
+
     def row_id(self, table: Table) -> tuple[str, ...]:
         """Where a row version lies: its snapshot keeps it there, and that nobody rewrites the table meanwhile is the reader's lock."""
         return ("tableoid", "ctid")
@@ -196,7 +209,8 @@ def _batches(rows: Iterator[tuple[Any, ...]], shape: Shape, most: int) -> Iterat
     size = 0
     while some := list(itertools.islice(rows, _CHUNK)):
         held += some
-        size += sum(len(row[i]) for i in shape.wide for row in some if isinstance(row[i], str | bytes))
+        for i in shape.wide:
+            size += sum([len(v) for row in some if (v := row[i]).__class__ is str or v.__class__ is bytes])
         if len(held) + _CHUNK > most or size >= _BYTES:
             yield from _columns(held, most)
             held, size = [], 0

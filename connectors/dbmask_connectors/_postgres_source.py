@@ -151,10 +151,9 @@ class PostgresSource:
         bounds: Sequence[str],
         since: str,
         values: Sequence[str] = (),
-        only: Sequence[int] | None = None,
     ) -> list[PartSum]:
         """Rows and checksums of parts."""
-        return compare.part_sums(reader, table, column, bounds, since, values, only)
+        return compare.part_sums(reader, table, column, bounds, since, values)
 
     def changed(
         self,

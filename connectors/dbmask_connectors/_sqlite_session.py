@@ -44,6 +44,10 @@ _HINTS = {
 }
 
 
+_TOLERANT = operator.methodcaller("decode", "utf-8", "surrogateescape")
+"""What is no UTF-8 keeps its bytes as surrogates (PEP 383)."""
+
+
 def attachable(path: Path, mode: str) -> str:
     """The URI of a file; ``mode`` is ro, rw, or rwc, which alone creates one."""
     uri = f"file:{quote(str(path))}?mode={mode}"
@@ -57,7 +61,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a file in autocommit mode; ``mode`` as for attachable. Raises ConnectorError."""
     with translated(str(path)):
         made = sqlite3.connect(attachable(path, mode), uri=True, isolation_level=None, check_same_thread=False)
-    made.text_factory = operator.methodcaller("decode", "utf-8", "surrogateescape")
+    made.text_factory = _TOLERANT
     with translated(str(path)):
         try:
             made.execute("PRAGMA schema_version").fetchone()
@@ -117,6 +121,28 @@ def rendered(query: exp.Expression) -> str:
     return resolve_keys(query, name_of).sql(dialect="sqlite")
 
 
+class _NotUTF8(Exception):
+    """A text that is no UTF-8."""
+
+
+def _fetch(cursor: sqlite3.Cursor, count: int) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(count)
+
+
+def _fetch_utf8(cursor: sqlite3.Cursor, count: int) -> list[tuple[Any, ...]]:
+    """As _fetch, in a third of the time for texts; raises _NotUTF8 where there is one that is not."""
+    db = cursor.connection
+    db.text_factory = str
+    try:
+        return cursor.fetchmany(count)
+    except sqlite3.OperationalError as error:
+        if "decode to UTF-8" in str(error):
+            raise _NotUTF8 from None
+        raise
+    finally:
+        db.text_factory = _TOLERANT
+
+
 class SQLiteReader:
     """Queries over one connection, within the transaction that it holds."""
 
@@ -141,16 +167,24 @@ class SQLiteReader:
         """Run a SELECT and stream its columns; text that is no UTF-8 keeps its bytes as surrogates. Raises ConnectorError."""
         sql = self.prepared(query)
         size = BatchSize(batch_rows)
-        with translated(str(self.path)):
-            cursor = self.session.run(self.session.db.execute, sql)
-            try:
-                while rows := self.session.run(cursor.fetchmany, size.rows):
-                    size.saw(rows)
-                    yield _columns(rows)
-            finally:
-                # A reader that is given up midway may outlive its connection.
-                with contextlib.suppress(sqlite3.ProgrammingError):
-                    cursor.close()
+        given = 0
+        for fetch in (_fetch_utf8, _fetch):
+            with translated(str(self.path)):
+                cursor = self.session.run(self.session.db.execute, sql)
+                try:
+                    for _ in range(given):  # the same statement in the same snapshot gives its rows in the same order
+                        next(cursor, None)
+                    while rows := self.session.run(fetch, cursor, size.rows):
+                        size.saw(rows)
+                        given += len(rows)
+                        yield _columns(rows)
+                    return
+                except _NotUTF8:
+                    pass
+                finally:
+                    # A reader that is given up midway may outlive its connection.
+                    with contextlib.suppress(sqlite3.ProgrammingError):
+                        cursor.close()
 
     def row_id(self, table: Table) -> tuple[str, ...]:
         """The rowid, by a name that no column has."""

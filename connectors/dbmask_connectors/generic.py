@@ -19,10 +19,10 @@ __all__ = ["CONNECTOR", "FILES", "Generic"]
 
 FILES = ("sqlite", "duckdb")
 """Databases that are one file."""
+SERVERS = ("mysql", "mariadb", "postgresql")
+"""Servers that are asked what they are; of others only the URL is known."""
 GAPS = (
     "own-ddl",  # views, triggers, checks and comments are not read
-    "text-defaults",
-    "generated",
     "replaces",  # an empty database is filled; nothing is built beside it
     "atomic",
     "position",
@@ -65,9 +65,11 @@ class Generic:
         return GenericTarget(made, self._of(made))
 
     def _of(self, made: Engine) -> Capabilities:
-        """What one database can do: a file says what it is, a server only its URL."""
+        """What one database can do: a file says what it is, and so do some servers."""
         known = self.capabilities()
-        gaps = tuple(g for g in known.gaps if g != "server-identity" or made.dialect.name not in FILES)
+        has = {"server-identity", "position"} if made.dialect.name in FILES else set[str]()
+        has |= {"server-identity"} if made.dialect.name in SERVERS else set()
+        gaps = tuple(g for g in known.gaps if g not in has)
         return replace(known, gaps=gaps)
 
     def capabilities(self) -> Capabilities:

@@ -27,11 +27,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Frame:
-    """Columns of equal length. ``weights`` says how many rows each row stands for; None is one each."""
+    """Columns of equal length. ``weights`` says how many rows each row stands for; None is one each.
+
+    ``key`` names the columns by whose values the rows are in order, where they are.
+    """
 
     columns: Mapping[str, Column]
     rows: int
     weights: NDArray[np.int64] | None = None
+    key: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dbmask.analytics.columns import Column, Frame
+from dbmask.analytics.columns import Column, Frame, pack
 from dbmask.analytics.numbers import all_floats, floats
+from dbmask.analytics.result import AnalyticsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.signedinteger[Any]]
     Floats = NDArray[np.float64]
 
-__all__ = ["Pair", "pairs_of"]
+__all__ = ["Pair", "pairs_of", "require_paired"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,39 @@ class Pair:
     def numbers(self) -> tuple[Floats, Floats]:
         """The values as numbers, not-a-number where there is none."""
         return self.by_label[self.before], self.by_label[self.after]
+
+
+def require_paired(original: Frame, anonymised: Frame) -> None:
+    """Raise AnalyticsError where rows in the order of a key are not the same rows on both sides: their keys differ.
+
+    A key whose values were only exchanged among the rows (``shuffle``) cannot be told from one that nobody touched.
+    """
+    key = original.key or anonymised.key
+    known = [n for n in key if n in original.columns and n in anonymised.columns]
+    if not key or known != list(key):
+        if key and original.key and anonymised.key:
+            raise AnalyticsError(f"Rows cannot be paired: {', '.join(key)} is not in both tables. {_HINT}")
+        return
+    pairs = pairs_of(_only(original, key), _only(anonymised, key), (), key)
+    same = (pairs[0].before == pairs[0].after).copy()
+    for pair in pairs[1:]:
+        same &= pair.before == pair.after
+    others = original.rows - int(same.sum())
+    if others:
+        raise AnalyticsError(
+            f"Rows are paired by {', '.join(key)}, whose values differ in {others:,} of {original.rows:,} rows: "
+            f"it is masked, or the rows are not the same. {_HINT}"
+        )
+    packed, _ = pack([original.columns[n] for n in key])
+    if len(set(packed.tolist())) < original.rows:
+        raise AnalyticsError(f"Rows are paired by {', '.join(key)}, whose values several rows have in common. {_HINT}")
+
+
+_HINT = "Name columns that tell rows apart and are not masked: --key FIELD... with two tables"
+
+
+def _only(frame: Frame, names: Sequence[str]) -> Frame:
+    return Frame({n: frame.columns[n] for n in names}, frame.rows)
 
 
 def pairs_of(original: Frame, anonymised: Frame, numerical: Sequence[str], categorical: Sequence[str]) -> list[Pair]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,20 +136,26 @@ def read_groups(url: str, table: str, fields: Sequence[str]) -> Frame:
         return _read(source, query, list(fields), counted=True)
 
 
-def read_table(url: str, table: str) -> Frame:
-    """All rows of a table in the order of its primary key. Raises UsageError, ConnectorError."""
+def read_table(url: str, table: str, by: Sequence[str] = ()) -> Frame:
+    """All rows of a table in the order of its primary key, or ``by`` these columns. Raises UsageError, ConnectorError."""
     from sqlglot import exp
 
     with _opened(url) as source:
         found = _table(source, table)
-        if not found.primary_key:
-            raise UsageError(f"{table} has no primary key: its rows cannot be compared with another table's")
         types = {c.name: c.type for c in found.columns}
+        key = tuple(by) or found.primary_key
+        if not key:
+            raise UsageError(
+                f"{table} has no primary key: name columns that tell its rows apart and are not masked (--key)"
+            )
+        for name in key:
+            if name not in types:
+                raise AnalyticsError(f"Field '{name}' not found in {table}.")
         # Two databases may sort texts by different collations; by code points they sort alike.
-        order = [_told_apart(source.capabilities.dialect, c, types[c]) for c in found.primary_key]
+        order = [_told_apart(source.capabilities.dialect, c, types[c]) for c in key]
         names = list(types)
         query = exp.select(*(exp.column(c, quoted=True) for c in names)).from_(_relation(found)).order_by(*order)
-        return _read(source, query, names, counted=False)
+        return replace(_read(source, query, names, counted=False), key=key)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from dbmask.analytics import report
 from dbmask.analytics.columns import Frame, frame_of
-from dbmask.analytics.pairs import Pair, pairs_of
+from dbmask.analytics.pairs import Pair, pairs_of, require_paired
 from dbmask.analytics.result import AnalyticsError, Result
 from dbmask.analytics.utility_metrics import field_retention, information_loss, statistical_fidelity
 
@@ -59,6 +59,7 @@ def run_frames(
             "Original and anonymised datasets must have the same number of records. "
             f"Got {original.rows} vs {anonymised.rows}."
         )
+    require_paired(original, anonymised)
     names = list(METRICS) if metrics is None else list(metrics)
     for name in names:
         if name not in METRICS:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "spread"]
 
-_LISTS = ("--qi", "--analytics", "--metrics", "--numerical", "--categorical")
+_LISTS = ("--qi", "--analytics", "--metrics", "--numerical", "--categorical", "--key")
 _PRESET = click.option(
     "--preset", type=click.Choice(["medical", "public", "internal", "exploratory"]), help="Thresholds of a situation."
 )
@@ -152,7 +152,13 @@ def _before(
     metavar="URL",
     help="A database that holds the masked table, in place of --anonymized.",
 )
-@click.option("--table", metavar="TABLE", help="The table; rows are matched in the order of its primary key.")
+@click.option("--table", metavar="TABLE", help="The table; its rows are paired by its primary key.")
+@click.option(
+    "--key",
+    multiple=True,
+    metavar="FIELD...",
+    help="Columns of --table to pair rows by, where the primary key is masked; they tell rows apart and are not masked.",
+)
 @click.option("--numerical", multiple=True, metavar="FIELD...", help="Fields that are numbers.")
 @click.option("--categorical", multiple=True, metavar="FIELD...", help="Fields that are categories.")
 @click.option(
@@ -171,6 +177,7 @@ def utility_command(
     source: str | None,
     target: str | None,
     table: str | None,
+    key: tuple[str, ...],
     numerical: tuple[str, ...],
     categorical: tuple[str, ...],
     metrics: tuple[str, ...],
@@ -190,8 +197,10 @@ def utility_command(
 
     if table is not None and source is None and target is None:
         raise UsageError("--table goes with --source or --target")
-    before = _side(original, source, table, "--original", "--source")
-    after = _side(anonymized, target, table, "--anonymized", "--target")
+    if key and (source is None or target is None):
+        raise UsageError("--key goes with --source and --target: a file's rows are paired as they come")
+    before = _side(original, source, table, key, "--original", "--source")
+    after = _side(anonymized, target, table, key, "--anonymized", "--target")
     asked = (field_retention_threshold, statistical_fidelity_threshold, information_loss_threshold)
     default = (PRESETS[preset]["utility"],) * 3 if preset else (0.5, 0.6, 0.5)
     limits = tuple(d if a is None else a for a, d in zip(asked, default, strict=True))
@@ -200,12 +209,14 @@ def utility_command(
     _finish(results, {"records": before.rows, "data": anonymized or table}, report, form, no_fail)
 
 
-def _side(path: str | None, url: str | None, table: str | None, file_option: str, url_option: str) -> Frame:
+def _side(
+    path: str | None, url: str | None, table: str | None, key: Sequence[str], file_option: str, url_option: str
+) -> Frame:
     from dbmask.analytics.readers import read_file, read_table
 
     if (path is None) == (url is None) or (url is not None and table is None):
         raise UsageError(f"give one of {file_option} FILE and {url_option} URL with --table TABLE")
-    return read_file(path) if path is not None else read_table(str(url), str(table))
+    return read_file(path) if path is not None else read_table(str(url), str(table), key)
 
 
 def _finish(results: list[Result], info: dict[str, Any], report: str | None, form: str, no_fail: bool) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dbmask import __version__
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
+from dbmask.errors import CheckFailed
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["Certificate", "Check", "describe", "write_certificate"]
+__all__ = ["Certificate", "Check", "describe", "failed", "now", "policy_facts", "write_certificate"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,23 @@ def write_certificate(certificate: Certificate, path: Path, key: SigningKey | No
     for place, text in texts.items():
         _write(place, text)
     return tuple(texts)
+
+
+def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key: SigningKey | None) -> CheckFailed:
+    """The error that a run ends with whose checks failed: a certificate that says which ones is there for an auditor.
+
+    The error is as it was where no certificate was asked for, or where none of the certificate's checks is what failed.
+    """
+    if path is None or certificate.passed:
+        return error
+    said = "a check failed: what this certificate describes was not put in place, and what was there before stays"
+    certificate = replace(certificate, warnings=(*certificate.warnings, said))
+    try:
+        write_certificate(certificate, path, key)
+    except OSError as problem:
+        reason = (problem.strerror or "it could not be written").lower()
+        return CheckFailed(f"{error}\nThe certificate {path} that would say so cannot be written: {reason}")
+    return CheckFailed(f"{error}\nCertificate, which says so: {path}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -60,6 +60,7 @@ class _Run:
     not_looked_at: list[str] = field(default_factory=list)
     left_out: tuple[str, ...] = ()
     literals: list[str] = field(default_factory=list)
+    position: str = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -106,23 +107,26 @@ def apply(
             )
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         run = _Run(policy, plan, ring, show or Quiet(), opened)
-        with run.show:
-            position = _rewrite(run, opened)
-        done = _certificate(run, began, position)
-    path = Path(certificate) if certificate else None
+        path = Path(certificate) if certificate else None
+        try:
+            with run.show:
+                _rewrite(run, opened)
+        except CheckFailed as error:
+            raise cert.failed(error, _certificate(run, began), path, signer) from None
+        done = _certificate(run, began)
     if path is not None:
         cert.write_certificate(done, path, signer)
     return CloneResult(plan, run.rows, run.seconds, done, path)
 
 
-def _certificate(run: _Run, began: str, position: str) -> cert.Certificate:
+def _certificate(run: _Run, began: str) -> cert.Certificate:
     identity = run.source.identity()
     return cert.Certificate(
         started=began,
         finished=cert.now(),
         source=identity,
         target=identity,
-        snapshot=position,
+        snapshot=run.position,
         key_fingerprint=run.keys.fingerprint(),
         tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
         checks=run.checks,
@@ -173,7 +177,7 @@ def _changed(plan: TablePlan) -> bool:
     return bool(plan.dropped) or added or any(c.masked and c.runs_in is not RunsIn.NOWHERE for c in plan.columns)
 
 
-def _rewrite(run: _Run, source: Rewritable) -> str:
+def _rewrite(run: _Run, source: Rewritable) -> None:
     choice = Choice.of(run.policy, run.plan, None, None)
     tables = {t.name: t for t in target_tables(run.plan)}
     structure = run.source.structure(run.plan.schema, list(tables.values()))
@@ -190,13 +194,12 @@ def _rewrite(run: _Run, source: Rewritable) -> str:
         plans = [p for p in chosen.values() if _changed(p)]
         run.show.phase("rows")
         _stage(run, at, [TableJob(p, reading(p, dialect), tables[p.name]) for p in plans])
+        run.position = at.reader.position
         run.show.phase("verify")
         _verify(run, at, plans, [chosen.get(n, run.plan.tables[n]) for n in tables if tables[n].rows])
-        position = at.reader.position
         going = [tables[n] for n in names if not tables[n].rows or n in run.rows]
         run.left_out = (*at.exchange(structure, going, skipped, run.show.phase), *choice.left_out(plans))
         _check_keys(run, at.check_foreign_keys(structure))
-    return position
 
 
 def _stage(run: _Run, at: Rewriting, jobs: Sequence[TableJob]) -> None:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.certificate import Check
+from dbmask.cloner.prints import Membership, distinct
 from dbmask.cloner.sampling import row_sample
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
 from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
-from dbmask.planner.telling import LEAST, may_hold, telling, words
+from dbmask.planner.telling import LEAST, telling_among, with_words, words
 from dbmask.policy.model import Policy, TableMode
 from dbmask.schema import Kind, TableName
-from dbmask.spi import Reader
+from dbmask.spi import Reader, ReadsTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,10 @@ WHOLE_ROWS = 10_000_000
 _COMMON = 0.01
 _SEARCHED = (Kind.TEXT, Kind.UUID, Kind.INTEGER)
 _LOOKED_IN = (*_SEARCHED, Kind.JSON, Kind.OTHER)
-_LEAST_NUMBER = 10**8
+_LEAST_DIGITS = 9
+_BATCH = 2_000
+"""Rows that are looked at together: few enough to stay in the processor's cache."""
+_SEPARATOR = "\x1f"
 
 
 @dataclass
@@ -91,6 +95,10 @@ def search(
     skipped = set(allowed)
     for plan in plans:
         there = [p for p in _places(plan) if p.name not in skipped]
+        notes += [
+            f"{p.name}: not looked in, since its mask may leave any value as it is" for p in there if p.allowed >= 1
+        ]
+        there = [p for p in there if p.allowed < 1]
         notes += [f"{p.name}: allow_residue names it" for p in _places(plan) if p.name in skipped]
         if there:
             _look(plan, there, wanted, rows.get(plan.name, 0), replica, dialects[1])
@@ -127,21 +135,21 @@ def _searched(plan: TablePlan, count: int, reader: Reader, dialect: str) -> tupl
     query = query if plan.picked is None else query.where(plan.picked.copy())
     hashes: list[list[Hashes]] = [[] for _ in fit]
     present = [0] * len(fit)
-    for batch in reader.read(query):
+    for batch in _texts(reader, query):
         for i, values in enumerate(batch):
             present[i] += len(values) - values.count(None)
-            texts = _texts(values, fit[i].column.type.kind, whole=True, once=False)
-            hashes[i].append(np.fromiter(map(hash, texts), np.int64, len(texts)))
+            number = fit[i].column.type.kind is Kind.INTEGER
+            hashes[i].append(_hashed(_numbers(values) if number else telling_among(_long_texts(values))))
     made = []
     for c, parts, seen in zip(fit, hashes, present, strict=True):
         name = f"{plan.name}.{c.column.name}"
         all_of = np.concatenate(parts) if parts else np.empty(0, np.int64)
-        distinct, times = np.unique(all_of, return_counts=True)
-        distinct = distinct[times <= max(20, _COMMON * len(all_of))]  # what so many have is nobody's
-        if 2 * len(all_of) < seen or not len(distinct):
+        each, times = distinct(all_of)
+        each = each[times <= max(20, _COMMON * len(all_of))]  # what so many have is nobody's
+        if 2 * len(all_of) < seen or not len(each):
             low.append(name)
         else:
-            made.append(Searched(name, distinct, seen, modulus))
+            made.append(Searched(name, each, seen, modulus))
     return made, low
 
 
@@ -194,52 +202,67 @@ def _look(
 ) -> None:
     import numpy as np
 
-    every = np.sort(np.concatenate([w.hashes for w in wanted]))
+    every = Membership(distinct(np.concatenate([w.hashes for w in wanted]))[0])
+    each = [Membership(w.hashes) for w in wanted]
     modulus = max(1, count // WHOLE_ROWS)
     key = plan.table.primary_key if set(plan.table.primary_key) <= set(plan.writes) else ()
     query = _select(plan, [p.column.column.name for p in places], dialect, modulus, key)
-    for batch in reader.read(query):
+    for batch in _texts(reader, query):
         for place, values in zip(places, batch, strict=True):
-            texts = _texts(values, place.column.column.type.kind, whole=place.whole)
-            place.seen += len(texts)
-            if not texts:
-                continue
-            hashes = np.fromiter(map(hash, texts), np.int64, len(texts))
-            hits = hashes[_member(hashes, every)]
+            hits = every.among(_hashed(_present(place, values)))
             if not len(hits):
                 continue
-            for one in wanted:
-                found = int(np.count_nonzero(_member(hits, one.hashes)))
+            for one, known in zip(wanted, each, strict=True):
+                found = len(known.among(hits))
                 if found:
                     one.found[place.name] += found
 
 
-def _member(values: Hashes, among: Hashes) -> Any:
-    """Which of ``values`` are in the sorted, non-empty ``among``."""
+def _present(place: _Place, values: Sequence[Any]) -> list[str]:
+    """The texts of a column that could be one of those looked for, equal ones once: whole, or the words and JSON leaves in them too."""
+    try:
+        once: Iterable[Any] = dict.fromkeys(values)
+    except TypeError:  # JSON that came parsed
+        once = values
+    kind = place.column.column.type.kind
+    texts = _numbers(once) if kind is Kind.INTEGER else _long_texts(once)
+    if 0 < place.allowed < 1 and kind is not Kind.INTEGER:
+        texts = telling_among(texts)  # the share that chance may leave is one of telling values
+    place.seen += len(texts)
+    if place.whole or kind is Kind.INTEGER:
+        return texts
+    inner = [w for t in with_words(texts) for w in _inner(t) if len(w) >= LEAST]
+    place.seen += len(inner)
+    return texts + inner
+
+
+def _hashed(texts: list[str]) -> Hashes:
+    """Hashes of texts whose case, and blanks around them, do not count."""
     import numpy as np
 
-    at = np.searchsorted(among, values)
-    at[at == len(among)] = 0
-    return among[at] == values
+    folded = _SEPARATOR.join(texts).casefold().split(_SEPARATOR)
+    if len(folded) != len(texts):
+        folded = [t.casefold() for t in texts]
+    return np.fromiter(map(hash, map(str.strip, folded)), np.int64, len(folded))
 
 
-def _texts(values: Sequence[Any], kind: Kind, *, whole: bool, once: bool = True) -> list[str]:
-    """The telling texts of a column, equal ones once or each time; case does not count.
+def _texts(reader: Reader, query: exp.Select) -> Iterator[Sequence[Sequence[Any]]]:
+    """The columns of a query, as texts where the reader gives them so."""
+    if isinstance(reader, ReadsTexts):
+        yield from reader.read_texts(query, _BATCH)
+    else:
+        yield from reader.read(query, _BATCH)
 
-    Whole values, or (not ``whole``) the words and JSON leaves in them too.
-    """
-    try:
-        distinct: Iterable[Any] = dict.fromkeys(values) if once else values
-    except TypeError:  # JSON that came parsed
-        distinct = values
-    if kind is Kind.INTEGER:
-        return [str(v) for v in distinct if isinstance(v, int) and not -_LEAST_NUMBER < v < _LEAST_NUMBER]
-    texts = [v if v.__class__ is str else _as_text(v) for v in distinct if v is not None]
-    texts = [t for t in texts if len(t) >= LEAST]
-    made = [t.strip().casefold() for t in texts if telling(t)]
-    if not whole:
-        made += [w.casefold() for t in texts if may_hold(t) for w in _inner(t) if telling(w)]
-    return made
+
+def _numbers(values: Iterable[Any]) -> list[str]:
+    """Long whole numbers, which a reader gives as such or as texts."""
+    known = [str(v) for v in values if v is not None and v.__class__ in (int, str)]
+    return [t for t in known if len(t) - t.startswith("-") >= _LEAST_DIGITS]
+
+
+def _long_texts(values: Iterable[Any]) -> list[str]:
+    texts = [v if v.__class__ is str else _as_text(v) for v in values if v is not None]
+    return [t for t in texts if len(t) >= LEAST]
 
 
 def _as_text(value: Any) -> str:

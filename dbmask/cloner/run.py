@@ -94,6 +94,8 @@ class _Run:
     not_looked_at: list[str] = field(default_factory=list)
     found: dict[TableName, dict[str, Any]] = field(default_factory=dict)
     literals: list[str] = field(default_factory=list)
+    position: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @seldom_collected()
@@ -110,6 +112,7 @@ def clone(
     show: Reporter | None = None,
     state: str | None = None,
     resume: bool = False,
+    jobs: int | None = None,
     options: Options | None = None,
     share: str | None = None,
     max_rows: int | None = None,
@@ -124,7 +127,10 @@ def clone(
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
-    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``.
+    ``jobs`` worker processes read one snapshot, where both databases can; they do not import the caller's script, which needs
+    no guard, and functions that the policy names come from modules. ``options`` say more of how rows are moved.
+    ``certificate`` is written as JSON and as a page beside it, signed by the private key in the file ``sign_with``; where
+    a check fails it is written too, and says so.
     ``share`` ("5%") and ``max_rows`` of each table, before the policy's ``subset:``, make it a subset in which every
     foreign key holds. ``before_publish`` is called with what was built and verified, before it appears.
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
@@ -135,7 +141,8 @@ def clone(
     with ExitStack() as stack:
         opened = stack.enter_context(closing(connector_for(source).source(source)))
         made = stack.enter_context(closing(connector_for(target).target(target)))
-        moving = (source, target), options or Options()
+        how = options or Options()
+        moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
         early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         _prepare(opened, made, overwrite, in_place)
@@ -147,27 +154,16 @@ def clone(
         run = _Run(
             policy, plan, ring, opened, made, show or Quiet(), *moving, book, early, resume, choice, before_publish
         )
-        with run.show:
-            snapshot, left_out = _build(run)
+        path = Path(certificate) if certificate else None
+        job = "apply" if in_place else "clone"
+        try:
+            with run.show:
+                _build(run)
+        except CheckFailed as error:
+            raise cert.failed(error, _certificate(run, began, job), path, signer) from None
         book.finished(str(certificate or ""))
         _record_kept(policy, plan)
-        result = cert.Certificate(
-            started=began,
-            finished=cert.now(),
-            source=opened.identity(),
-            target=made.identity(),
-            snapshot=snapshot,
-            key_fingerprint=ring.fingerprint(),
-            tables=cert.describe(plan, run.rows, run.seconds, run.found),
-            checks=run.checks,
-            not_looked_at=run.not_looked_at,
-            left_out=left_out,
-            literals=run.literals,
-            warnings=[str(w) for w in plan.warnings],
-            job="apply" if in_place else "clone",
-            **cert.policy_facts(policy),
-        )
-    path = Path(certificate) if certificate else None
+        result = _certificate(run, began, job)
     if path is not None:
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
@@ -194,6 +190,25 @@ def _early(
     return Early.start(urls, options.jobs, lasting and source.capabilities.joins_late, options.grace)
 
 
+def _certificate(run: _Run, began: str, job: str) -> cert.Certificate:
+    return cert.Certificate(
+        started=began,
+        finished=cert.now(),
+        source=run.source.identity(),
+        target=run.target.identity(),
+        snapshot=run.position,
+        key_fingerprint=run.keys.fingerprint(),
+        tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
+        checks=run.checks,
+        not_looked_at=run.not_looked_at,
+        left_out=run.left_out,
+        literals=run.literals,
+        warnings=[str(w) for w in run.plan.warnings],
+        job=job,
+        **cert.policy_facts(run.policy),
+    )
+
+
 def _record_kept(policy: Policy, plan: Plan) -> None:
     """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
     lock = Lock.beside(policy.path)
@@ -202,7 +217,7 @@ def _record_kept(policy: Policy, plan: Plan) -> None:
         lock.recording(kept, policy.digest).write()
 
 
-def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
+def _build(run: _Run) -> None:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
     tables = {t.name: t for t in target_tables(run.plan)}
     order = [n for n in foreign_key_order(t.table for t in tables.values())]
@@ -219,13 +234,14 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
             if not loaded.finished:
                 run.book.phase("finish")
                 run.target.finish(structure, run.show.phase)
+            run.position = loaded.reader.position
+            run.left_out = (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))
             run.book.phase("verify")
             run.show.phase("verify")
             _verify(run, loaded.reader, structure)
             if run.before_publish is not None and all(c.passed for c in run.checks):
                 made = Built(run.plan, loading.jobs, structure, run.source, loaded.reader, run.target, run.rows)
                 run.before_publish(made)
-            position = loaded.reader.position
         failed = [c for c in run.checks if not c.passed]
         if failed:
             raise CheckFailed("verification failed:\n" + "\n".join(f"{c.subject}: {c.found}" for c in failed))
@@ -235,7 +251,6 @@ def _build(run: _Run) -> tuple[str, tuple[str, ...]]:
         _stop(run, loading, error)
         raise
     loading.stop(resumable=False)
-    return position, (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))
 
 
 def _stop(run: _Run, loading: Loading, error: BaseException) -> None:

@@ -352,7 +352,8 @@ class _Planned:
 
         if self._plan is None:
             policy, schema = pickle.loads(self._setup.planning)  # noqa: S301 - from the parent process alone
-            self._plan = build_plan(policy, schema, capabilities, Profile.CLONE, self._setup.keys, {})
+            made_here = build_plan(policy, schema, capabilities, Profile.CLONE, self._setup.keys, {})
+            self._plan = made_here.require()  # a mask that cannot be bound here must not be left out
         ours = self._plan.tables[bare.name]
         plan = replace(bare, units=ours.units, columns=ours.columns)
         return TableJob(plan, reading(plan, capabilities.dialect), target)

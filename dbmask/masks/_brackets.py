@@ -248,9 +248,10 @@ def _steps(rule: Steps, type_: ColumnType, lowest: Decimal) -> tuple[Any, Any]:
             known = dialect.exact(value, Kind.DECIMAL)
             made = dialect.shared(known, lambda n: dialect.floor_to(n, rule.step), dialect.fresh("n", known))
             if first is None:
-                return made
+                return dialect.quick_floor(value, rule.step, made)
             low, less = number(lowest), dialect.exact_less(known.copy(), first)
-        return exp.Case(ifs=[exp.If(this=less, true=low)], default=made)
+        made = exp.Case(ifs=[exp.If(this=less, true=low)], default=made)
+        return made if type_.kind is Kind.INTEGER else dialect.quick_floor(value, rule.step, made)
 
     return python, sql
 
@@ -278,7 +279,7 @@ def _float_steps(rule: Steps, default: str) -> tuple[Any, Any]:
         low = exp.GT(this=value.copy(), expression=integer(-_FLOATS))
         near = exp.And(this=low, expression=exp.LT(this=value.copy(), expression=integer(_FLOATS)))
         null = exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=exp.Null())
-        there = exp.If(this=near, true=dialect.typed(made, Kind.FLOAT))
+        there = exp.If(this=near, true=dialect.typed(dialect.quick_floor(value, rule.step, made), Kind.FLOAT))
         return exp.Case(ifs=[null, there], default=dialect.typed(text(repr(otherwise)), Kind.FLOAT))
 
     return python, sql

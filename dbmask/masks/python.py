@@ -54,9 +54,10 @@ class Python(ValueMask):
             for name in path.split("."):
                 found = getattr(found, name)
         except (ImportError, AttributeError):
-            raise BindError(
-                f"python: {self.function} cannot be imported", "name it as package.module:function"
-            ) from None
+            hint = "name it as package.module:function"
+            if module == "__main__":
+                hint = "worker processes do not have the script that started them: put it into a module of its own"
+            raise BindError(f"python: {self.function} cannot be imported", hint) from None
         if not callable(found):
             raise BindError(f"python: {self.function} is no function", "name it as package.module:function")
         result: Callable[[Any], Any] = found

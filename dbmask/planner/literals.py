@@ -44,7 +44,7 @@ def check_literals(plan: Plan, structure: Structure, source: Source, policy: Pol
     """
     holding = _holding(structure, plan.schema.default_schema)
     known = {kind: _fitting(holding, kind) for kind in _KINDS}
-    masked = [(t, g) for t in plan if t.mode is TableMode.MASK for g in _together(t, known)]
+    masked = [(t, g) for t in plan if t.mode is TableMode.MASK for g in _together(t, known, plan.schema.dialect)]
     if not masked:
         return [], []
     allowed = _allowed(policy)
@@ -91,11 +91,12 @@ def _looked_at(table: TablePlan, column: ColumnPlan) -> bool:
     return there and column.masked and column.runs_in is not RunsIn.DATABASE and column.column.type.kind in _KINDS
 
 
-def _together(table: TablePlan, known: Mapping[Kind, Mapping[str, str]]) -> Iterator[list[ColumnPlan]]:
+def _together(table: TablePlan, known: Mapping[Kind, Mapping[str, str]], dialect: str) -> Iterator[list[ColumnPlan]]:
     """The columns of a table in which literals are looked for, in groups that one query reads: texts of a few columns at once."""
     wanted = [c for c in table.columns if _looked_at(table, c) and known[c.column.type.kind]]
     texts = [c for c in wanted if c.column.type.kind is Kind.TEXT]
-    yield from (texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE))
+    step = 1 if dialect == "generic" else _AT_ONCE
+    yield from (texts[at : at + step] for at in range(0, len(texts), step))
     yield from ([c] for c in wanted if c not in texts)
 
 
@@ -179,12 +180,16 @@ def _form(kind: Kind, padded: bool, at: int, narrowed: tuple[int, ...], dialect:
 
     to = primitives(dialect)
     value = ref("c", SOURCE_ALIAS)
+    present = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+    if dialect == "generic":  # nothing can be said there of bytes and lengths: every row is read
+        every = {"at": integer(at), "v": value, "n": integer(1)}
+        return exp.select(*(exp.alias_(made, name, quoted=True) for name, made in every.items())).where(present)
     # As bytes, since a column's own equality may hold different texts equal.
     plain = to.plain(value.copy(), padded) if kind is Kind.TEXT else value
     seen = to.utf8(plain.copy()) if kind is Kind.TEXT else value
     shown = {"at": integer(at), "v": seen, "n": exp.Count(this=exp.Star())}
     query = exp.select(*(exp.alias_(made, name, quoted=True) for name, made in shown.items()))
-    query = query.group_by(seen.copy()).where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())))
+    query = query.group_by(seen.copy()).where(present)
     if narrowed:
         place = to.length(plain.copy()) if kind is Kind.TEXT else to.mod(value.copy(), _BUCKETS)
         query = query.where(exp.In(this=place, expressions=[integer(n) for n in narrowed]))

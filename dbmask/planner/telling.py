@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["LEAST", "may_hold", "telling", "words"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+__all__ = ["LEAST", "may_hold", "telling", "telling_among", "with_words", "words"]
 
 LEAST = 8
 """Shorter texts tell of nobody."""
@@ -41,3 +49,74 @@ def words(text: str) -> list[str]:
     """The words of a text; none where it is one word itself."""
     found = _TOKENS.split(text)
     return found if len(found) > 1 else []
+
+
+def telling_among(texts: Sequence[str]) -> list[str]:
+    """Those that :func:`telling` is true of, many at a time; none of them is empty."""
+    return _chosen(texts, _telling_flags, telling)
+
+
+def with_words(texts: Sequence[str]) -> list[str]:
+    """Those that :func:`may_hold` is true of and that are more than one word; none is empty. True too often, as it is."""
+    return _chosen(texts, _wordy_flags, may_hold)
+
+
+def _chosen(
+    texts: Sequence[str], flags: Callable[[bytes, Sequence[str]], Flags], one: Callable[[str], bool]
+) -> list[str]:
+    if not texts:
+        return []
+    joined = "".join(texts)
+    if joined.isascii():
+        return list(compress(texts, flags(joined.encode("ascii"), texts)))
+    plain = [t for t in texts if t.isascii()]
+    return [*_chosen(plain, flags, one), *(t for t in texts if not t.isascii() and one(t))]
+
+
+def _places(texts: Sequence[str]) -> tuple[Any, Any]:
+    import numpy as np
+
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return lengths, np.cumsum(lengths) - lengths
+
+
+def _counts(which: Flags, starts: Any) -> Any:
+    import numpy as np
+
+    return np.add.reduceat(which.view(np.uint8), starts, dtype=np.int32)
+
+
+def _telling_flags(data: bytes, texts: Sequence[str]) -> Flags:
+    import numpy as np
+
+    lengths, starts = _places(texts)
+    codes = np.frombuffer(data, np.uint8)
+    digits = _counts(codes - 48 < 10, starts)  # what is below 48 wraps around
+    made: Flags = digits >= 9
+    days = made & (lengths >= 10)
+    for at in np.flatnonzero(days & (codes[np.minimum(starts + 4, len(codes) - 1)] == ord("-"))).tolist():
+        made[at] = _DAY.match(texts[at]) is None
+    if ((digits >= 4) & (digits < 9)).any():
+        made |= (digits >= 4) & (digits < 9) & (_counts((codes | 32) - 97 < 26, starts) >= 4)
+    if b"@" in data:
+        made |= _counts(codes == ord("@"), starts) > 0
+    if (lengths >= 25).any():
+        made |= (lengths >= 25) & (_counts(codes == ord(" "), starts) >= 3)
+    made &= lengths >= LEAST
+    return made
+
+
+def _wordy_flags(data: bytes, texts: Sequence[str]) -> Flags:
+    import numpy as np
+
+    _, starts = _places(texts)
+    codes = np.frombuffer(data, np.uint8)
+    made: Flags = _counts(codes - 48 < 10, starts) >= 4
+    if b"@" in data:
+        made |= _counts(codes == ord("@"), starts) > 0
+    between = np.frombuffer(data.translate(_BETWEEN), np.uint8).view(np.bool_)
+    made &= _counts(between, starts) > 0
+    return made
+
+
+_BETWEEN = bytes(_TOKENS.match(chr(code)) is not None for code in range(256))

@@ -45,9 +45,8 @@ class ComparableSource(Protocol):
         bounds: Sequence[str],
         since: str,
         values: Sequence[str] = (),
-        only: Sequence[int] | None = None,
     ) -> list[PartSum]:
-        """Each part's rows, of those named by ``only`` alone where that is given; with a checksum of ``values`` columns."""
+        """Each part's rows, with a checksum of ``values`` columns."""
         ...
 
     def changed(

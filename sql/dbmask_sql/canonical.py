@@ -34,6 +34,11 @@ def _integer(value: Any) -> str:
 
 
 def _decimal(value: Any) -> str:
+    if value.__class__ is int:
+        return str(value)
+    if value.__class__ is float and "e" not in (text := repr(value)) and "n" not in text:
+        whole = text.rstrip("0").rstrip(".")
+        return "0" if whole == "-0" else whole
     number = value if isinstance(value, Decimal) else Decimal(str(value))
     return plain_number(number) if number.is_finite() else str(number)
 
@@ -66,6 +71,8 @@ def _far(value: Any, clock: bool, zone: str = "") -> str:
 
 
 def _date(value: Any) -> str:
+    if value.__class__ is str and len(value) == 10 and value[4] == value[7] == "-":
+        return str(value)  # written so already, or no date
     value = _parsed(value)
     if isinstance(value, dt.datetime):
         value = value.date()

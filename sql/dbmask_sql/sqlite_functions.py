@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
 from functools import cache
+from hashlib import sha256
 from typing import Any, Protocol
 
 from dbmask_sql.canonical import canonical_text, utf8_bytes
@@ -206,9 +207,13 @@ def functions(pads: Mapping[str, tuple[bytes, bytes]], encoding: str = "UTF-8") 
     def digest(value: Any, algo: str) -> str | None:
         return None if value is None else hashlib.new(algo, (utf8 or _utf8)(value)).hexdigest()
 
+    def digest_word(value: Any) -> int | None:
+        return None if value is None else int.from_bytes(sha256((utf8 or _utf8)(value)).digest()[:8], "big") >> 4
+
     return {
         **_prfs(pads, utf8),
         "dbmask_digest": digest,
+        "dbmask_digest_word": digest_word,
         "dbmask_word": _word,
         "dbmask_canonical": _canonical,
         "dbmask_repeat": _repeat,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -10,6 +14,7 @@ import pytest
 
 from dbmask.cli import run
 from dbmask.cli.analyze import spread
+from tests.fix_postgres import Postgres
 
 CSV = "age,postal_code,diagnosis\n30-35,75001,Flu\n30-35,75001,Diabetes\n30-35,75001,Flu\n40-45,75002,Flu\n"
 
@@ -108,3 +113,55 @@ def test_what_is_before_is_told_apart(masked: Path, options: list[str], capsys: 
 def test_a_table_of_two_files_is_refused(masked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["analyze", "utility", "--original", str(masked), "--anonymized", str(masked), "--table", "t"]) == 2
     assert "--table goes with --source or --target" in capsys.readouterr().err
+
+
+UTILITY = ["analyze", "utility", "--table", "visits", "--metrics", "field_retention", "--no-fail", "--format", "json"]
+
+
+def retained(out: str) -> dict[str, float]:
+    return {f["field"]: f["retention_rate"] for f in json.loads(out)["results"][0]["details"]}
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgres"])
+def test_rows_whose_key_is_masked_are_not_paired(
+    server: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reference sees each row keep its diagnosis; paired by masked keys, none of them would."""
+    rows = [(i, f"code{i}", f"flu{i}") for i in range(1, 9)]
+    masked = [(100 - i, code, ill) for i, code, ill in rows]
+    urls = []
+    for name, data in (("visits", rows), ("masked", masked)):
+        made = f"CREATE TABLE visits (id int PRIMARY KEY, code text, diagnosis text); INSERT INTO visits VALUES {str(data)[1:-1]};"
+        if server == "sqlite":
+            with closing(sqlite3.connect(tmp_path / f"{name}.db")) as db, db:
+                db.executescript(made)
+            urls.append(f"sqlite:///{tmp_path / name}.db")
+        else:
+            pg: Postgres = request.getfixturevalue("postgres")
+            database = f"utility_{os.getpid()}_{name}"
+            urls.append(pg.create_database(database))
+            request.addfinalizer(partial(pg.drop_database, database))
+            pg.psql(database, made)
+    both = [*UTILITY, "--source", urls[0], "--target", urls[1]]
+    assert run(both) == 2
+    said = capsys.readouterr()
+    assert "paired by id, whose values differ in 8 of 8 rows" in said.err and "--key" in said.err and not said.out
+    assert run([*both, "--key", "code"]) == 0
+    assert retained(capsys.readouterr().out) == {"id": 0.0, "code": 1.0, "diagnosis": 1.0}
+    assert run([*UTILITY, "--source", urls[0], "--target", urls[0]]) == 0
+    capsys.readouterr()
+    assert run([*both, "--key", "nothing"]) == 2
+    assert "Field 'nothing' not found in visits" in capsys.readouterr().err
+    assert run([*UTILITY, "--source", urls[0], "--anonymized", "x.csv", "--key", "code"]) == 2
+    assert "--key goes with --source and --target" in capsys.readouterr().err
+
+
+def test_columns_that_rows_share_pair_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(tmp_path / "v.db")) as db, db:
+        db.executescript("CREATE TABLE visits (code TEXT, ill TEXT); INSERT INTO visits VALUES ('a', 'x'), ('a', 'y')")
+    both = [*UTILITY, "--source", f"sqlite:///{tmp_path}/v.db", "--target", f"sqlite:///{tmp_path}/v.db"]
+    assert run(both) == 2
+    assert "has no primary key" in capsys.readouterr().err
+    assert run([*both, "--key", "code"]) == 2
+    assert "several rows have in common" in capsys.readouterr().err
+    assert run([*both, "--key", "code", "ill"]) == 0

@@ -12,6 +12,7 @@ import pytest
 from dbmask.cli import run
 
 CLONE = ["clone", "p.yaml", "--source", "sqlite:///shop.db", "--target", "sqlite:///masked.db", "--quiet"]
+APPLY = ["apply", "p.yaml", "--target", "sqlite:///copy.db", "--database", "copy.db", "--quiet"]
 VERIFY = ["certificate", "verify", "c.json", "--public-key", "certificate.pub"]
 
 
@@ -73,3 +74,48 @@ def test_a_key_that_cannot_be_used_stops_the_clone_before_it_begins(capsys: pyte
 def test_a_pair_is_never_overwritten() -> None:
     assert run(["certificate", "key"]) == 0
     assert run(["certificate", "key"]) == 2
+
+
+def leak() -> bytes:
+    """A column that is kept holds what another one's mask takes away, and a replica stands there already."""
+    assert run(["certificate", "key"]) == 0
+    assert run(CLONE) == 0
+    before = Path("masked.db").read_bytes()
+    with closing(sqlite3.connect("shop.db")) as db, db:
+        db.executescript("CREATE TABLE log (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO log SELECT * FROM p")
+    Path("p.yaml").write_text("version: 1\ntables: {p: {columns: {id: keep, mail: hash}}, log: keep}\n", "utf-8")
+    return before
+
+
+@pytest.mark.parametrize("verb", [CLONE, APPLY], ids=["clone", "apply"])
+def test_checks_that_fail_are_certified_too(
+    verb: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = leak()
+    shop = Path("shop.db").read_bytes()
+    Path("copy.db").write_bytes(shop)
+    capsys.readouterr()
+    assert run([*verb, "--certificate", "c.json", "--sign-with", "certificate.key"]) == 3
+    said = capsys.readouterr()
+    assert "main.log.x" in said.err and "Certificate, which says so: c.json" in said.err
+    assert Path("masked.db").read_bytes() == before and Path("copy.db").read_bytes() == shop
+    made = json.loads(Path("c.json").read_text("utf-8"))
+    assert made["passed"] is False and made["snapshot"]
+    assert [(c["kind"], c["subject"]) for c in made["checks"] if not c["passed"]] == [("residue", "main.p.mail")]
+    assert "not put in place" in made["warnings"][-1]
+    assert {t["table"]: t["rows"] for t in made["tables"]}["main.p"] == 1
+    monkeypatch.delenv("DBMASK_KEY")
+    for file in ("c.json", "c.html"):
+        assert run(["certificate", "verify", file, "--public-key", "certificate.pub"]) == 3
+        said = capsys.readouterr()
+        assert "The signature holds" in said.out
+        assert "checks failed" in said.err and "main.p.mail" in said.err
+    assert "failed" in Path("c.html").read_text("utf-8")
+
+
+def test_where_the_failed_one_cannot_be_written_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    leak()
+    Path("c.html").mkdir()
+    assert run([*CLONE, "--certificate", "c.json", "--sign-with", "certificate.key"]) == 3
+    said = capsys.readouterr().err
+    assert "main.log.x" in said and "cannot be written" in said

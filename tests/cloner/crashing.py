@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from dbmask.cloner import CloneResult, Options, clone
+from dbmask.cloner.copying import Outcome, copy_chunk
+from dbmask.cloner.progress import Quiet
 from dbmask.engine import masked_batches
 from dbmask.masks.build import example_keys
 from dbmask.planner import Profile, pads_for, plan_source, reading
 from dbmask.policy import Policy
 from dbmask.registry import connector_for
 from dbmask.spi import Reader, Shared, SharedSource, Source
+from tests.cloner.tcp_proxy import Proxy
 from tests.fix_postgres import Postgres
 
 __all__ = [
     "POLICY",
     "SCHEMA",
+    "Arming",
     "Place",
     "Where",
     "Writer",
+    "at_chunk",
     "children",
     "contents",
     "expected",
@@ -36,6 +45,7 @@ __all__ = [
     "replica_rows",
     "run_clone",
     "start_clone",
+    "strike",
 ]
 
 SCHEMA = """
@@ -157,7 +167,9 @@ def run_clone(place: Where, target: str | None = None, **options: Any) -> CloneR
     return clone(policy, *urls, options=moving, **{"keys": example_keys(), "keep_previous": 0, **options})
 
 
-def start_clone(place: Where, *more: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start_clone(
+    place: Where, *more: str, environment: dict[str, str] | None = None, program: Sequence[str] = ("-m", "dbmask")
+) -> subprocess.Popen[str]:
     """A clone by the command line, in a process of its own."""
     policy = place.folder / "policy.yaml"
     if not policy.exists():
@@ -170,7 +182,7 @@ def start_clone(place: Where, *more: str, environment: dict[str, str] | None = N
         "XDG_STATE_HOME": str(place.folder),
         **(environment or {}),
     }
-    argv = [sys.executable, "-m", "dbmask", "clone", str(policy), "--source", place.url(place.source)]
+    argv = [sys.executable, *program, "clone", str(policy), "--source", place.url(place.source)]
     argv += [
         "--target",
         place.url(place.target),
@@ -274,3 +286,46 @@ def children(pid: int) -> dict[str, list[int]]:
                 if kind:
                     found[kind].append(int(entry.name))
     return found
+
+
+def strike(process: subprocess.Popen[str], victim: str, phase: str, delay: float) -> None:
+    """Wait for a phase, and a moment more; then kill."""
+    assert process.stderr is not None
+    while phase and not process.stderr.readline().startswith(phase):
+        if process.poll() is not None:
+            return
+    time.sleep(delay)
+    found = children(process.pid)
+    targets = {
+        "client": [process.pid],
+        "all": [process.pid, *found["keeper"], *found["worker"]],
+        "worker": found["worker"][:1],
+        "keeper": found["keeper"],
+    }
+    for pid in targets[victim]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def at_chunk(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
+    """Let something happen when so many chunks are written."""
+    calls = itertools.count()
+
+    def copy(*args: Any) -> Outcome:
+        if next(calls) == number:
+            act()
+        return copy_chunk(*args)
+
+    monkeypatch.setattr("dbmask.cloner.loading.copy_chunk", copy)
+
+
+class Arming(Quiet):
+    """Arms a proxy when rows begin to flow."""
+
+    def __init__(self, proxy: Proxy, limit: int) -> None:
+        self._proxy, self._limit = proxy, limit
+
+    def phase(self, name: str) -> None:
+        """Arm it."""
+        if name == "rows":
+            self._proxy.arm(self._limit)

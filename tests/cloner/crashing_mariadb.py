@@ -61,7 +61,7 @@ class MariaPlace:
 
     def url(self, name: str) -> str:
         """A database's URL."""
-        return self.server.url(name)
+        return f"{self.server.url(name)}?ssl_disabled=1"
 
     def sql(self, query: str) -> None:
         """Run statements in the source."""

@@ -5,25 +5,32 @@ Each ends in a clear error with the old replica in place, and a resume gives wha
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dbmask.cloner.copying import Outcome, copy_chunk
-from dbmask.cloner.progress import Quiet
 from dbmask.errors import ConnectorError
 from dbmask.state import State
 from tests import fix_postgres
-from tests.cloner.crashing import SCHEMA, Place, contents, expected, leftovers, replica_rows, run_clone
+from tests.cloner.crashing import (
+    SCHEMA,
+    Arming,
+    Place,
+    at_chunk,
+    contents,
+    expected,
+    leftovers,
+    replica_rows,
+    run_clone,
+)
 from tests.cloner.tcp_proxy import Proxy
 from tests.fix_postgres import Postgres
 from tests.fix_servers import acquire
@@ -57,18 +64,6 @@ def own_server(tmp_path: Path) -> Iterator[Place]:
         yield made
         for name in (made.source, made.target):
             server.drop_database(name)
-
-
-def at_chunk(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
-    """Let something happen when so many chunks are written."""
-    calls = itertools.count()
-
-    def copy(*args: Any) -> Outcome:
-        if next(calls) == number:
-            act()
-        return copy_chunk(*args)
-
-    monkeypatch.setattr("dbmask.cloner.loading.copy_chunk", copy)
 
 
 def resumed(place: Place, reused: bool = True, **options: Any) -> None:
@@ -105,18 +100,6 @@ def test_dropped_connections(place: Place, side: str, jobs: int) -> None:
                 place, "connection was lost|cannot connect|held by nobody", moving={"jobs": jobs}, show=show, **options
             )
             resumed(place, reused=_written(place), **options)
-
-
-class Arming(Quiet):
-    """Arms a proxy when rows begin to flow."""
-
-    def __init__(self, proxy: Proxy, limit: int) -> None:
-        self._proxy, self._limit = proxy, limit
-
-    def phase(self, name: str) -> None:
-        """Arm it."""
-        if name == "rows":
-            self._proxy.arm(self._limit)
 
 
 def _written(place: Place) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from dbmask.cloner import CloneResult, clone
+from dbmask.cloner.audit import audit
+from dbmask.cloner.signing import new_pair
 from dbmask.errors import CheckFailed, ConnectorError, MaskError, PlanError, UsageError
 from dbmask.masks.base import ValueBound
 from dbmask.masks.build import example_keys
@@ -226,7 +228,7 @@ def test_targets_that_are_not_ours(postgres: Postgres, rich: str, target: str) -
 
 @pytest.mark.parametrize("broken", ["mask", "verify"])
 def test_a_failed_run_leaves_the_old_replica_and_nothing_else(
-    postgres: Postgres, rich: str, target: str, broken: str, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, rich: str, target: str, broken: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run(rich, target)
     before = rows(postgres, REPLICA, "SELECT name FROM public.person ORDER BY id")
@@ -242,8 +244,13 @@ def test_a_failed_run_leaves_the_old_replica_and_nothing_else(
         assert "about" not in str(error.value)
     else:
         monkeypatch.setattr(ValueBound, "sql", lambda self, exprs, dialect: list(exprs))
-        with pytest.raises(CheckFailed, match="stayed equal"):
-            run(rich, target)
+        new_pair(tmp_path / "c.key", tmp_path / "c.pub")
+        signed = {"certificate": tmp_path / "c.json", "sign_with": tmp_path / "c.key"}
+        with pytest.raises(CheckFailed, match=r"stayed equal[\s\S]*Certificate, which says so: .*c\.json"):
+            run(rich, target, **signed)
+        found = audit(tmp_path / "c.json", tmp_path / "c.pub")
+        assert any("public.person.name" in f and "stayed equal" in f for f in found.failed)
+        assert found.checks > len(found.failed)
     assert rows(postgres, REPLICA, "SELECT name FROM public.person ORDER BY id") == before
     mine = f"(datname = '{SOURCE}' OR starts_with(datname, '{REPLICA}'))"
     query = f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND application_name = 'dbmask' AND state <> 'idle'"

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,12 +18,12 @@ from tests.cloner.crashing import (
     SCHEMA,
     Place,
     Writer,
-    children,
     expected,
     leftovers,
     replica_rows,
     run_clone,
     start_clone,
+    strike,
 )
 from tests.fix_postgres import Postgres
 
@@ -60,25 +56,6 @@ def place(postgres: Postgres, tmp_path: Path) -> Iterator[Place]:
         postgres.drop_database(name)
 
 
-def strike(place: Place, process: subprocess.Popen[str], victim: str, phase: str, delay: float) -> None:
-    """Wait for a phase, and a moment more; then kill."""
-    assert process.stderr is not None
-    while phase and not process.stderr.readline().startswith(phase):
-        if process.poll() is not None:
-            return
-    time.sleep(delay)
-    found = children(process.pid)
-    targets = {
-        "client": [process.pid],
-        "all": [process.pid, *found["keeper"], *found["worker"]],
-        "worker": found["worker"][:1],
-        "keeper": found["keeper"],
-    }
-    for pid in targets[victim]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 def held_snapshot(place: Place) -> Shared | None:
     """The snapshot that a keeper still holds."""
     with State(place.state) as state:
@@ -101,7 +78,7 @@ def test_killed_clones_are_resumed(place: Place, group: int) -> None:
         old = replica_rows(place)
         with Writer(place, point):
             process = start_clone(place, "--jobs", "2", "--keep-snapshot", "60")
-            strike(place, process, victim, phase, rng.random() * span)
+            strike(process, victim, phase, rng.random() * span)
             _, err = process.communicate(timeout=60)
         if process.returncode == 0:
             continue  # it came through

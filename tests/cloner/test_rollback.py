@@ -278,30 +278,3 @@ def test_the_number_comes_from_the_call_then_the_policy_then_one() -> None:
     keep_replaced(other, POLICY, None)
     with pytest.raises(UsageError, match="cannot keep the replica"):
         keep_replaced(other, POLICY, 2)
-
-
-def test_a_swap_that_was_killed_half_way_is_made_good(mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Views are taken off before the tables move: a run that dies there leaves them written down."""
-    from dbmask_connectors import _mysql_swap as swap
-
-    name = f"back_{os.getpid()}_{next(_numbers)}"
-    place = _mariadb(mariadb, name)
-    try:
-        place.clone()
-        place.grow()
-        with monkeypatch.context() as patch:
-            # As after a SIGKILL: nobody undoes anything.
-            patch.setattr(swap.Swap, "_moves", lambda *_: (_ for _ in ()).throw(ConnectorError("killed")))
-            patch.setattr(swap.Swap, "_undo", lambda *_: None)
-            with pytest.raises(ConnectorError, match="killed"):
-                place.clone()
-        with pytest.raises(Exception, match="a_last"):
-            place.count()
-        assert previous_replicas(place.target) == []
-        with closing(connector_for(place.target).target(place.target)) as next_run:
-            next_run.begin()
-            assert place.count() == 1
-        assert place.around() == [f"{name}_t"]
-    finally:
-        for left in [*place.around(), f"{name}_s"]:
-            mariadb.drop_database(left)

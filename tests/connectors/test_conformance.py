@@ -23,7 +23,7 @@ from tests.connectors.copying import copy, plain_query, statement, target_tables
 from tests.connectors.places import KINDS, Place, place_of
 
 COLUMNS = ("id", "name", "born", "amount", "rate", "colour", "team")
-GAPS = {"server-identity", "position", "atomic", "replaces", "own-ddl", "text-defaults", "generated"}
+GAPS = {"server-identity", "position", "atomic", "replaces", "own-ddl"}
 """What a connector may say that it has not; each has a test below."""
 IDS = [1, 2, 3, 4, 5, 6, 7]
 
@@ -279,15 +279,13 @@ def test_views_arrive(place: Place, lacking: Callable[[str], None]) -> None:
     assert place.run(1, "SELECT count(*) FROM named") == [(7,)]
 
 
-def test_defaults_arrive(place: Place, lacking: Callable[[str], None]) -> None:
-    lacking("text-defaults")
+def test_defaults_arrive(place: Place) -> None:
     copy(place.source, place.target, relay=False)
     place.run(1, "INSERT INTO person (id) VALUES (8)")
     assert place.run(1, "SELECT colour FROM person WHERE id = 8") == [("dark blue",)]
 
 
-def test_generated_columns_are_computed(place: Place, lacking: Callable[[str], None]) -> None:
-    lacking("generated")
+def test_generated_columns_are_computed(place: Place) -> None:
     copy(place.source, place.target, relay=False)
     query = "SELECT id, doubled FROM person ORDER BY id"
     assert place.run(1, query) == place.run(0, query) and place.run(1, query)[5] == (6, 2)

@@ -13,7 +13,7 @@ import pytest
 
 from dbmask.cloner import clone
 from dbmask.cloner.compare import verify_replica
-from dbmask.errors import CheckFailed, ConnectorError, UsageError
+from dbmask.errors import CheckFailed, ConnectorError, DbmaskError, PlanError, UsageError
 from dbmask.masks.build import example_keys
 from dbmask.planner import RunsIn
 from dbmask.policy import Policy
@@ -24,7 +24,7 @@ from tests.fix_mariadb import MariaDB
 from tests.fix_postgres import Postgres
 
 SCRIPT = """
-CREATE TABLE team (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER DEFAULT -1, colour VARCHAR(9) DEFAULT 'secret');
+CREATE TABLE team (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER DEFAULT -1, colour VARCHAR(9) DEFAULT 'it''s: 5%');
 CREATE TABLE person (id INTEGER PRIMARY KEY, name VARCHAR(20), born DATE, seen DATETIME, amount DECIMAL(10, 2), rate REAL,
   active BOOLEAN, photo BLOB, doc JSON, team INTEGER REFERENCES team,
   upper_ TEXT GENERATED ALWAYS AS (upper(name)) STORED);
@@ -55,23 +55,21 @@ def test_sqlite_into_sqlite(source: str, tmp_path: Path) -> None:
     done = copy(f"generic+{source}", f"generic+sqlite:///{tmp_path / 'b.db'}")
     assert done.lost == (
         "building beside: tables show while they are filled, since only an empty database is taken",
-        "the values of main.person.upper_: the source's database made them",
         "what foreign keys do ON DELETE and ON UPDATE",
         "view main.named: in another database's words",
     )
     assert done.structure.left_out == (
         "triggers, checks, comments and other schemas: this connector does not see them",
-        "the default of main.team.colour: it could be a value of somebody's",
     )
     assert done.broken == {"main.person.team": 0}
     assert sqlite_rows(tmp_path / "b.db", "SELECT * FROM person ORDER BY id") == [
-        (1, "Ann", "1980-02-29", "2020-01-01 10:00:00", 12.3, 1.5, 1, b"\0\xff", '{"a":1}', 3, None),
+        (1, "Ann", "1980-02-29", "2020-01-01 10:00:00", 12.3, 1.5, 1, b"\0\xff", '{"a":1}', 3, "ANN"),
         (2, None, None, "2020-01-01T10:00:00.25", 7.25, 2.0, 0, None, None, None, None),
     ]
     assert sqlite_rows(tmp_path / "b.db", "SELECT name FROM team ORDER BY id") == [("Red: :x",), ("Grün",)]
     with closing(sqlite3.connect(tmp_path / "b.db")) as db:
         assert db.execute("INSERT INTO team (name) VALUES ('x') RETURNING id, size, colour").fetchall() == [
-            (10, -1, None)
+            (10, -1, "it's: 5%")
         ]
         db.commit()
         db.execute("PRAGMA foreign_keys = ON")
@@ -109,7 +107,41 @@ def test_a_run_that_fails_leaves_nothing(source: str, tmp_path: Path) -> None:
     policy = Policy.from_text(POLICY.replace("active IS NOT NULL", "1 = 1"), "yaml")
     with pytest.raises(CheckFailed, match="1 rows refer to nothing"):
         clone(policy, f"generic+{source}", f"generic+sqlite:///{tmp_path / 'b.db'}", keys=example_keys())
-    assert sqlite_rows(tmp_path / "b.db", "SELECT count(*) FROM sqlite_master") == [(0,)]
+    assert not list(tmp_path.glob("b.db*"))
+
+
+@pytest.mark.parametrize(
+    ("source_policy", "error"),
+    [
+        ("version: 1\ntables: {team: keep}", PlanError),  # a table that is not named
+        ('version: 1\ntables: {person: keep, team: {columns: {name: hash, "*": keep}}}', PlanError),  # a default
+        ('version: 1\ntables: {person: keep, team: keep}\nsubset: "5%"', DbmaskError),
+    ],
+    ids=["policy", "literal", "subset"],
+)
+@pytest.mark.parametrize("folder", ["", "nowhere/"])
+def test_a_refused_target_leaves_no_file(
+    source: str, tmp_path: Path, source_policy: str, error: type[DbmaskError], folder: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as db, db:
+        db.execute("UPDATE team SET name = 'it''s: 5%' WHERE id = 3")
+    with pytest.raises((error, UsageError) if folder else error):
+        place = f"generic+sqlite:///{tmp_path / folder}/b.db"
+        clone(Policy.from_text(source_policy, "yaml"), f"generic+{source}", place, keys=example_keys())
+    assert not list(tmp_path.glob("b.db*")) and not (tmp_path / "nowhere").exists()
+
+
+def test_a_default_that_is_a_value_of_a_masked_column_is_a_problem(source: str, tmp_path: Path) -> None:
+    text = 'version: 1\n{}\ntables: {{person: keep, team: {{columns: {{name: hash, "*": keep}}}}}}'
+    with closing(sqlite3.connect(tmp_path / "a.db")) as db, db:
+        db.execute("UPDATE team SET name = 'it''s: 5%' WHERE id = 3")
+    place = f"generic+sqlite:///{tmp_path / 'b.db'}"
+    with pytest.raises(
+        PlanError, match=r"main\.team: its definition holds a literal that equals a value of main\.team\.name"
+    ):
+        clone(Policy.from_text(text.format(""), "yaml"), f"generic+{source}", place, keys=example_keys())
+    allowed = Policy.from_text(text.format("allow_ddl: [team]"), "yaml")
+    assert clone(allowed, f"generic+{source}", place, keys=example_keys()).certificate.literals == ["main.team"]
 
 
 def test_which_databases_it_takes() -> None:

@@ -108,6 +108,10 @@ class Dialect:
         """Word ``index`` (0 to 3) of 64 hex digits: 60 bits as an integer."""
         return self.hex_int(self.substr(hex_digits, 1 + WORD_DIGITS * index, WORD_DIGITS))
 
+    def sha256_word(self, data: E) -> E:
+        """Word 0 of the SHA-256 of bytes."""
+        return self.word(self.sha256_hex(data), 0)
+
     def prf_word(self, value: E, key: str, index: int = 0) -> E:
         """Word ``index`` of the PRF of a text."""
         return self.word(self.prf_hex(value, key), index)
@@ -248,6 +252,10 @@ class Dialect:
         """An exact number, for the three primitives below: of an integer, decimal or float as it is; of a plain text rounded half away
         from zero to 20 decimals, or NULL where it is no number that :data:`dbmask_sql.numbers.NUMBER` describes."""
         raise NotImplementedError
+
+    def quick_floor(self, value: E, step: Decimal, otherwise: E) -> E:
+        """``otherwise``, or the same by plainer arithmetic where a numeric ``value`` allows."""
+        return otherwise
 
     def floor_to(self, exact: E, step: Decimal) -> E:
         """The largest multiple of ``step`` that is not above an exact number; names it twice."""

@@ -17,6 +17,7 @@ __all__ = ["DIALECT", "FUNCTIONS"]
 
 FUNCTIONS = {
     "dbmask_digest": 2,
+    "dbmask_digest_word": 1,
     "dbmask_prf": 2,
     "dbmask_prf_short": 2,
     "dbmask_word": 2,
@@ -39,6 +40,7 @@ FUNCTIONS = {
 
 _CHUNK = 64
 _REPEATED = 256
+_EXACT_FLOATS = 10**15
 
 
 class SQLite(Dialect):
@@ -73,6 +75,9 @@ class SQLite(Dialect):
 
     def sha256_hex(self, data: E) -> E:
         return call("dbmask_digest", data, text("sha256"))
+
+    def sha256_word(self, data: E) -> E:
+        return call("dbmask_digest_word", data)
 
     def digest_hex(self, data: E, algo: str) -> E | None:
         return call("dbmask_digest", data, text(algo))
@@ -143,6 +148,16 @@ class SQLite(Dialect):
 
     def exact(self, value: E, kind: Kind) -> E:
         return _when(_is_integer(value), cast(value.copy(), "TEXT", self.name), call("dbmask_exact", value))
+
+    def quick_floor(self, value: E, step: Decimal, otherwise: E) -> E:
+        # From 1 to 10**15 the whole part of a float is that of its shortest decimal text.
+        if step != step.to_integral_value() or step >= _EXACT_FLOATS:
+            return otherwise
+        small = exp.Between(this=value.copy(), low=integer(1), high=integer(_EXACT_FLOATS - 1))
+        numeric = exp.In(this=call("TYPEOF", value.copy()), expressions=[text("integer"), text("real")])
+        whole = cast(value.copy(), "INTEGER", self.name)
+        lower = exp.Paren(this=exp.Sub(this=whole, expression=self.mod(whole.copy(), int(step))))
+        return _when(exp.And(this=numeric, expression=small), cast(lower, "TEXT", self.name), otherwise)
 
     def floor_to(self, exact: E, step: Decimal) -> E:
         return call("dbmask_floor_to", exact, self.exact_literal(step))
