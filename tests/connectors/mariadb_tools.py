@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ __all__ = [
     "select_all",
     "source",
     "target",
+    "user",
 ]
 
 HERE = Path(__file__).parent
@@ -188,3 +190,17 @@ def dump_rows(server: MariaDB, database: str, name: TableName) -> list[tuple[Any
         ]
         cursor.execute(f"SELECT {', '.join(listed)} FROM `{name.name.replace('`', '``')}` ORDER BY 1, 2")
         return list(cursor.fetchall())
+
+
+@contextmanager
+def user(server: MariaDB, *grants: str) -> Iterator[str]:
+    """A user with these grants; the URL's part before the database."""
+    name = f"u_{time.monotonic_ns()}"
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw'")
+        for grant in grants:
+            cursor.execute(f"GRANT {grant} TO {name}@'127.0.0.1'")
+        try:
+            yield f"mysql://{name}:pw@{server.host}:{server.port}/"
+        finally:
+            cursor.execute(f"DROP USER {name}@'127.0.0.1'")

@@ -1,9 +1,8 @@
-"""A replica in MariaDB: everything arrives, appears at once or not at all, and replaces only what may be replaced."""
+"""A replica in MariaDB: everything arrives, but for what the policy changes."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -11,15 +10,10 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-from dbmask.errors import ConnectorError, UsageError
-from dbmask.schema import ColumnType, ForeignKey, Kind, TableName
-from dbmask.spi import Progress, TargetTable
-from dbmask_connectors import _mysql_insert, _mysql_target
-from dbmask_connectors._mysql_address import Address
-from dbmask_connectors._mysql_build import Built
+from dbmask.errors import ConnectorError
+from dbmask.schema import ColumnType, Kind, TableName
+from dbmask.spi import TargetTable
 from dbmask_connectors._mysql_catalog import MARKER
-from dbmask_connectors._mysql_insert import Inserter
-from dbmask_connectors._mysql_source import Snapshot
 from dbmask_sql.dialects import dialect
 from tests.connectors.mariadb_tools import (
     chinook,
@@ -32,10 +26,10 @@ from tests.connectors.mariadb_tools import (
     source,
     target,
 )
+from tests.connectors.mysql_replicas import clone, place, run, small_source
 from tests.fix_mariadb import MariaDB
 
 pytestmark = pytest.mark.slow
-
 MARIA = dialect("mysql")
 
 
@@ -47,45 +41,14 @@ def rich(mariadb: MariaDB) -> Iterator[str]:
 
 @pytest.fixture
 def small(mariadb: MariaDB) -> Iterator[str]:
-    with fresh(mariadb, "small", make=True) as name:
-        run(
-            mariadb,
-            name,
-            "CREATE TABLE p (id int PRIMARY KEY AUTO_INCREMENT, v varchar(20), w varchar(20), KEY (v, w))",
-            "CREATE TABLE c (id int PRIMARY KEY, p int, CONSTRAINT c_p FOREIGN KEY (p) REFERENCES p (id))",
-            "INSERT INTO p VALUES (1, 'one', 'a'), (2, 'two', NULL), (9, '', 'b')",
-            "INSERT INTO c VALUES (1, 1), (2, 9), (3, NULL)",
-            "CREATE VIEW both_of_them AS SELECT c.id, p.v FROM c JOIN p ON p.id = c.p",
-            "CREATE TRIGGER p_in BEFORE INSERT ON p FOR EACH ROW SET NEW.w = coalesce(NEW.w, 'filled')",
-        )
+    with small_source(mariadb) as name:
         yield name
 
 
 @pytest.fixture
 def replica(mariadb: MariaDB) -> Iterator[str]:
-    with fresh(mariadb, "replica") as name:
+    with place(mariadb) as name:
         yield name
-        assert databases(mariadb, name) in ([], [name]), "something is left beside the replica"
-
-
-def run(server: MariaDB, name: str | None, *statements: str) -> list[tuple[Any, ...]]:
-    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        return list(cursor.fetchall())
-
-
-def databases(server: MariaDB, name: str) -> list[str]:
-    rows = run(server, None, "SELECT schema_name FROM information_schema.schemata ORDER BY 1")
-    return [found for (found,) in rows if found.startswith(name)]
-
-
-def clone(server: MariaDB, of: str, to: str, **options: Any) -> Any:
-    changes = options.pop("changes", {})
-    with closing(source(server, of)) as opened, closing(target(server, to)) as made:
-        made.check(options.pop("overwrite", False))
-        schema = opened.schema()
-        return copy(opened, made, everything(schema, **changes), schema=schema, **options)
 
 
 def shown(server: MariaDB, name: str, kind: str, thing: str) -> str:
@@ -343,313 +306,3 @@ def test_a_row_too_long_for_a_line_travels_as_values(mariadb: MariaDB, replica: 
         result = clone(mariadb, name, replica)
         assert result.rows == {"t": 3}
         assert run(mariadb, replica, "CHECKSUM TABLE t")[0][1] == run(mariadb, name, "CHECKSUM TABLE t")[0][1]
-
-
-# -- within one server -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def inserting(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """Even small tables are worth it; what came of each try."""
-    results: list[int | None] = []
-    copied = Inserter.copy
-
-    def noted(self: Inserter, table: TargetTable, progress: Progress, undo: str) -> int | None:
-        results.append(copied(self, table, progress, undo))
-        return results[-1]
-
-    monkeypatch.setattr(_mysql_target, "WORTH_ROWS", 0)
-    monkeypatch.setattr(Inserter, "copy", noted)
-    return results
-
-
-def test_a_kept_table_stays_within_the_server(
-    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
-) -> None:
-    seen: list[int] = []
-    result = clone(mariadb, small, replica, progress=seen.append)
-    assert result.rows == {"c": 3, "p": 3}
-    assert inserting == [3, 3]
-    assert sum(seen) == 6
-    for name in ("c", "p"):
-        assert dump_rows(mariadb, replica, TableName(replica, name)) == dump_rows(
-            mariadb, small, TableName(small, name)
-        )
-
-
-def test_rows_written_after_the_snapshot_do_not_come(
-    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
-) -> None:
-    """INSERT ... SELECT sees them; the proof finds out, and the rows come from the snapshot after all."""
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
-        schema = opened.schema()
-        tables = everything(schema)
-        structure = opened.structure(schema, tables)
-        made.begin()
-        made.create(structure)
-        with opened.snapshot() as reader:
-            assert isinstance(reader, Snapshot)
-            run(
-                mariadb,
-                small,
-                "INSERT INTO p VALUES (50, 'late', 'x')",
-                "INSERT INTO c VALUES (50, 50)",
-                "UPDATE p SET v = 'changed' WHERE id = 1",
-            )
-            seen: list[int] = []
-            for table in tables:
-                assert made.relay(opened, reader, table, select_all(table), seen.append) == 3
-            assert sum(seen) == 6
-            assert inserting == [None, None]
-        made.finish(structure, lambda text: None)
-        assert set(made.check_foreign_keys(structure).values()) == {0}
-        made.publish()
-    assert run(mariadb, replica, "SELECT id, v FROM p ORDER BY id") == [(1, "one"), (2, "two"), (9, "")]
-
-
-@pytest.mark.usefixtures("inserting")
-def test_a_target_user_who_may_not_read_the_source_gets_its_rows_anyway(
-    mariadb: MariaDB, small: str, replica: str
-) -> None:
-    name = f"w_{replica}"[:60]
-    run(
-        mariadb,
-        None,
-        f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw'",
-        f"GRANT ALL ON `{replica}%`.* TO {name}@'127.0.0.1'",
-    )
-    try:
-        url = f"mysql://{name}:pw@127.0.0.1:{mariadb.port}/{replica}"
-        made = _mysql_target.MySQLTarget(Address.parse(url))
-        with closing(source(mariadb, small)) as opened, closing(made):
-            made.check(False)
-            result = copy(opened, made, everything(opened.schema()))
-        assert result.rows == {"c": 3, "p": 3}
-    finally:
-        run(mariadb, None, f"DROP USER {name}@'127.0.0.1'")
-
-
-@pytest.mark.usefixtures("inserting")
-def test_a_log_of_statements_takes_no_insert(
-    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_mysql_insert, "leaves_statement_log", lambda session: False)
-    monkeypatch.setattr(Inserter, "_run", lambda *args: pytest.fail("it was inserted"))
-    assert clone(mariadb, small, replica).rows == {"c": 3, "p": 3}
-
-
-@pytest.mark.usefixtures("inserting")
-def test_ctrl_c_ends_what_runs_on_the_server(
-    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(mariadb, small, "INSERT INTO p SELECT seq, repeat('x', 20), repeat('y', 20) FROM seq_100_to_200000")
-
-    def interrupted(self: Inserter, *args: Any) -> int:
-        time.sleep(0.2)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Inserter, "_watched", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        clone(mariadb, small, replica)
-    rows = run(mariadb, None, "SELECT info FROM information_schema.processlist WHERE info LIKE 'INSERT INTO `p`%'")
-    assert rows == []
-    assert databases(mariadb, replica) == []
-
-
-# -- all or nothing ----------------------------------------------------------------------------------------------------
-
-
-def test_nothing_shows_before_it_is_published(mariadb: MariaDB, small: str, replica: str) -> None:
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
-        schema = opened.schema()
-        tables = everything(schema)
-        structure = opened.structure(schema, tables)
-        assert made.identity() == ""
-        made.begin()
-        made.create(structure)
-        made.finish(structure, lambda text: None)
-        assert replica not in databases(mariadb, replica)
-        with made.reader() as reader:
-            assert list(reader.read(select_all(tables[0]))) == []
-        made.publish()
-        assert databases(mariadb, replica) == [replica]
-        assert made.identity() not in ("", opened.identity())
-        with made.reader() as reader:
-            assert list(reader.read(select_all(tables[0]))) == []
-
-
-def test_a_replica_takes_the_place_of_the_last_one(mariadb: MariaDB, small: str, replica: str) -> None:
-    clone(mariadb, small, replica)
-    run(mariadb, replica, "UPDATE p SET v = 'edited'")
-    run(mariadb, small, "INSERT INTO p VALUES (10, 'ten', 'x')", "ALTER VIEW both_of_them AS SELECT 1 AS one FROM c")
-    clone(mariadb, small, replica)
-    assert run(mariadb, replica, "SELECT v FROM p ORDER BY id") == [("one",), ("two",), ("",), ("ten",)]
-    assert run(mariadb, replica, "SELECT one FROM both_of_them LIMIT 1") == [(1,)]
-    run(mariadb, replica, "INSERT INTO c VALUES (77, 10)")
-
-
-def test_the_database_keeps_the_sources_character_set(mariadb: MariaDB, replica: str) -> None:
-    with fresh(mariadb, "latin") as name:
-        mariadb.create_database(name, "CHARACTER SET latin2 COLLATE latin2_bin")
-        run(mariadb, name, "CREATE TABLE t (id int PRIMARY KEY, v varchar(5))")
-        clone(mariadb, name, replica)
-    rows = run(
-        mariadb, None, f"SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = '{replica}'"
-    )
-    assert rows == [("latin2_bin",)]
-
-
-@pytest.mark.parametrize("there", [False, True])
-def test_a_failed_run_leaves_what_was_there(
-    mariadb: MariaDB, small: str, replica: str, there: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if there:
-        clone(mariadb, small, replica)
-    monkeypatch.setattr(Built, "finish", lambda self, progress: self.session.run("SELECT nonsense"))
-    with pytest.raises(ConnectorError, match="no such column"):
-        clone(mariadb, small, replica)
-    assert databases(mariadb, replica) == [replica] * there
-    if there:
-        assert run(mariadb, replica, "SELECT count(*) FROM both_of_them") == [(2,)]
-
-
-def test_a_swap_that_fails_is_undone(
-    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tables have changed places, then a view cannot be made: they change back, with all that hung on them."""
-    clone(mariadb, small, replica)
-    run(
-        mariadb,
-        replica,
-        "UPDATE p SET v = 'served'",
-        "CREATE FUNCTION mine() RETURNS int DETERMINISTIC RETURN 7",
-        "CREATE VIEW my_view AS SELECT v, mine() AS m FROM p",
-        "CREATE VIEW a_view AS SELECT m FROM my_view",
-        "CREATE TRIGGER mine_too AFTER INSERT ON c FOR EACH ROW SET @seen = 1",
-        "CREATE EVENT my_event ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM c",
-    )
-    finish = Built.finish
-
-    def spoilt(self: Built, progress: Any) -> None:
-        finish(self, progress)
-        last = self.programs[-1]
-        self.programs.append(type(last)("view", "nonsense", "", "CREATE VIEW nonsense AS SELECT * FROM not_there"))
-
-    monkeypatch.setattr(Built, "finish", spoilt)
-    with pytest.raises(ConnectorError, match="view nonsense: there is no such table"):
-        clone(mariadb, small, replica, overwrite=True)
-    assert databases(mariadb, replica) == [replica]
-    assert run(mariadb, replica, "SELECT DISTINCT v FROM my_view") == [("served",)]
-    assert run(mariadb, replica, "SELECT DISTINCT m FROM a_view") == [(7,)]
-    assert run(mariadb, replica, "INSERT INTO c VALUES (90, 9)", "SELECT @seen") == [(1,)]
-    assert [row[1] for row in run(mariadb, replica, "SHOW EVENTS")] == ["my_event"]
-
-
-def test_what_dead_runs_left_is_cleared(mariadb: MariaDB, small: str, replica: str) -> None:
-    with closing(source(mariadb, small)) as opened:
-        schema = opened.schema()
-        dead = target(mariadb, replica)
-        dead.begin()
-        dead.create(opened.structure(schema, everything(schema)))
-        mariadb.create_database(f"{replica}__dbmask_mine")  # of another making
-        with (
-            closing(target(mariadb, replica)) as second,
-            pytest.raises(ConnectorError, match="another run is building"),
-        ):
-            second.begin()
-        dead.session.kill()
-    left = databases(mariadb, replica)
-    assert len(left) == 2
-    clone(mariadb, small, replica)
-    assert databases(mariadb, replica) == [replica, f"{replica}__dbmask_mine"]
-    mariadb.drop_database(f"{replica}__dbmask_mine")
-
-
-def test_ctrl_c_leaves_nothing(mariadb: MariaDB, small: str, replica: str) -> None:
-    def interrupt(rows: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        clone(mariadb, small, replica, progress=interrupt)
-    assert databases(mariadb, replica) == []
-
-
-# -- what may be replaced ----------------------------------------------------------------------------------------------
-
-
-def test_what_dbmask_did_not_make_is_not_overwritten(mariadb: MariaDB, small: str, replica: str) -> None:
-    mariadb.create_database(replica)
-    clone(mariadb, small, replica)  # it was empty
-    mariadb.create_database(replica)
-    run(mariadb, replica, "CREATE TABLE precious (id int)")
-    with pytest.raises(UsageError, match="is not empty and was not made by dbmask"):
-        clone(mariadb, small, replica)
-    clone(mariadb, small, replica, overwrite=True)
-    assert ("precious",) not in run(mariadb, replica, "SHOW TABLES")
-
-
-def test_what_was_added_to_a_replica_is_not_lost_unseen(mariadb: MariaDB, small: str, replica: str) -> None:
-    clone(mariadb, small, replica)
-    clone(mariadb, small, replica)
-    run(mariadb, replica, "CREATE TABLE precious (id int)")
-    with pytest.raises(UsageError, match="precious was added since"):
-        clone(mariadb, small, replica)
-
-
-@pytest.mark.parametrize(
-    "thing", ["CREATE PROCEDURE q() SELECT 1", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1"]
-)
-def test_a_database_with_programs_alone_is_not_empty(mariadb: MariaDB, replica: str, thing: str) -> None:
-    mariadb.create_database(replica)
-    run(mariadb, replica, thing)
-    with closing(target(mariadb, replica)) as made, pytest.raises(UsageError, match="is not empty"):
-        made.check(False)
-
-
-def test_the_servers_own_databases_are_not_to_be_had(mariadb: MariaDB) -> None:
-    with closing(target(mariadb, "mysql")) as made, pytest.raises(UsageError, match="server's own"):
-        made.check(True)
-
-
-def test_source_and_target_are_one(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, small)) as made:
-        assert opened.identity() == made.identity()
-        tables = everything(opened.schema())
-        made.begin()
-        made.create(opened.structure(opened.schema(), tables))
-        with opened.snapshot() as reader, pytest.raises(UsageError, match="one database"):
-            made.relay(opened, reader, tables[0], select_all(tables[0]), lambda rows: None)
-    assert databases(mariadb, small) == [small]
-
-
-def test_long_names(mariadb: MariaDB, small: str) -> None:
-    name = "n" * 64
-    mariadb.drop_database(name)
-    try:
-        clone(mariadb, small, name)
-        clone(mariadb, small, name)
-        assert databases(mariadb, "n" * 20) == [name]
-    finally:
-        mariadb.drop_database(name)
-
-
-def test_foreign_keys_are_counted(mariadb: MariaDB, small: str, replica: str) -> None:
-    masks = {"c": {"p": lambda c: exp.Add(this=c, expression=exp.Literal.number(1))}}
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
-        schema = opened.schema()
-        child, parent = everything(schema)
-        declared = ForeignKey("", ("id",), parent.name, ("id",), declared=True)
-        table = type(child.table)(**{**vars(child.table), "foreign_keys": (*child.table.foreign_keys, declared)})
-        tables = [TargetTable(table, child.columns), parent]
-        result = copy(opened, made, tables, schema=schema, masks=masks)
-    assert result.broken == {f"{small}.c.c_p": 1, f"{small}.c.id": 1}
-
-
-def test_other_databases_structure_is_refused(mariadb: MariaDB, small: str, replica: str) -> None:
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
-        structure = opened.structure(opened.schema(), [])
-        with pytest.raises(ConnectorError, match="nothing is being built"):
-            made.create(structure)
-        made.begin()
-        with pytest.raises(UsageError, match="postgres"):
-            made.create(type(structure)(**{**vars(structure), "dialect": "postgres"}))
