@@ -20,6 +20,7 @@ from dbmask.cli.common import (
     state_url,
     subset_options,
 )
+from dbmask.cli.found import say_texts
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SHOWN = 5
 """So many rows without findings are named in the output; the certificate names more."""
 
 
@@ -132,7 +132,7 @@ def command(
         return
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
-    _say(texts)
+    say_texts(texts)
     for item in done.certificate.left_out:
         click.echo(f"Not in the replica: {item}")
     for item in done.certificate.not_looked_at:
@@ -159,16 +159,3 @@ def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for column in table["columns"]
         if "found" in column
     }
-
-
-def _say(texts: Mapping[str, Any]) -> None:
-    """What text masks found, a line for each column, and the first rows in which they found nothing."""
-    for column, found in texts.items():
-        by = ", ".join(f"{s['label']} by {s['matcher']}: {s['count']:,}" for s in found["spans"]) or "nothing found"
-        click.echo(f"{column}: {found['texts']:,} texts, {by}")
-        for why, count in found["replaced"].items():
-            click.echo(f"{column}: {count:,} texts replaced whole: {why}")
-        if found["without_findings"]:
-            shown = ", ".join(found["rows_without_findings"][:_SHOWN])
-            more = " ..." if found["without_findings"] > _SHOWN else ""
-            click.echo(f"{column}: nothing was found in {found['without_findings']:,} texts: {shown}{more}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dbmask.cli.common import key_option, load_policy
+from dbmask.cli.found import say_texts
 from dbmask.cli.step import mask_by_step
 from dbmask.errors import UsageError
 from dbmask.keys import KeyRing, MasterKey
@@ -123,5 +124,6 @@ def _say(result: FileResult, output: str) -> None:
         shown = ", ".join(result.unruled[:50])
         more = len(result.unruled) - 50
         click.echo(f"Passed without a rule: {shown}" + (f" and {more} more" if more > 0 else ""), err=True)
+    say_texts(result.found, err=True)
     rows = f"{result.rows:,} {'row' if result.rows == 1 else 'rows'} masked"
     click.echo(rows if output == "-" else f"{rows} into {output}", err=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.sums import chunk_sum
-from dbmask.engine import masked_batches
+from dbmask.engine import fresh_reports, masked_batches
 from dbmask.spi import (
     ChunkedTarget,
     Progress,
@@ -66,10 +66,7 @@ def copy_table(
         relayed = target.relay(source, reader, job.target, job.reading.query, progress)
         if relayed is not None:
             return relayed, {}
-    # Masks of texts say what they found; what a plan tried on samples does not count.
-    reports = {unit.bound.outputs[0]: unit.bound.report for unit in job.plan.units if hasattr(unit.bound, "report")}
-    for report in reports.values():
-        report.clear()
+    reports = fresh_reports(job.plan)
     rows = 0
     with target.sink(job.target) as sink:
         for batch in masked_batches(reader, job.reading):

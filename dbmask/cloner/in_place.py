@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import place_of
+from dbmask.cloner.constraints import validated
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
@@ -199,6 +200,9 @@ def _rewrite(run: _Run, source: Rewritable) -> None:
         _verify(run, at, plans, [chosen.get(n, run.plan.tables[n]) for n in tables if tables[n].rows])
         going = [tables[n] for n in names if not tables[n].rows or n in run.rows]
         run.left_out = (*at.exchange(structure, going, skipped, run.show.phase), *choice.left_out(plans))
+        checks, unseen = validated(plans, structure, dialect)
+        run.checks += checks
+        run.not_looked_at += unseen
         _check_keys(run, at.check_foreign_keys(structure))
 
 

@@ -6,7 +6,7 @@ canonical texts are, whatever types the two databases give them in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import ColumnType, Kind
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     Prints = np.ndarray[Any, np.dtype[np.int64]]
 
-__all__ = ["Membership", "distinct", "key_prints", "value_prints"]
+__all__ = ["Membership", "distinct", "key_prints", "known_among", "value_prints"]
 
-_FEW_TEXTS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID)
+_FEW_TEXTS = (Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.UUID)
 """Kinds whose values have one canonical text wherever Python calls them equal."""
 
 
@@ -30,8 +30,12 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
     if type_.kind is Kind.BYTES:
         return np.fromiter((0 if v is None else hash(bytes(v)) for v in values), np.int64, len(values))
     text = canonical_text(type_.kind, type_.padded)
+    if type_.kind is Kind.INTEGER:
+        return _integer_prints(values, text)
     if text is canonical_text(Kind.TEXT) and set(map(type, values)) == {str}:
         return np.fromiter(map(hash, values), np.int64, len(values))
+    if type_.kind in (Kind.DATE, Kind.DECIMAL) and (texts := _plain_texts(values, type_.kind)) is not None:
+        return np.fromiter(map(hash, texts), np.int64, len(texts))
     if type_.kind in _FEW_TEXTS:
         try:
             known = {v: hash(text(v)) for v in set(values) if v is not None}
@@ -41,6 +45,48 @@ def value_prints(values: Sequence[Any], type_: ColumnType) -> Prints:
             known[None] = 0
             return np.fromiter(map(known.__getitem__, values), np.int64, len(values))
     return np.fromiter((0 if v is None else hash(text(v)) for v in values), np.int64, len(values))
+
+
+def _plain_texts(values: Sequence[Any], kind: Kind) -> Sequence[str] | None:
+    """The canonical texts of dates and floats as SQLite gives them, many at a time; None where one is not of that plain form."""
+    types, count = set(map(type, values)), len(values)
+    if kind is Kind.DATE and types == {str}:
+        joined = "".join(values)
+        even = len(joined) == 10 * count and set(map(len, values)) == {10}
+        return values if even and joined[4::10] == joined[7::10] == "-" * count else None
+    if kind is Kind.DECIMAL and types <= {float, int}:
+        texts = list(map(repr, values))
+        joined = " ".join(texts)
+        if "e" in joined or "n" in joined or "-0.0" in joined:  # an exponent, no number, or it may be minus zero
+            return None
+        return [t[:-2] if t.endswith(".0") else t for t in texts]
+    return None
+
+
+def _integer_prints(values: Sequence[Any], text: Callable[[Any], str]) -> Prints:
+    """An integer is its own fingerprint, but for 0, whose place is NULL's; of what is none, or too large, the text's."""
+    import numpy as np
+
+    try:
+        if set(map(type, values)) == {int}:
+            made = np.array(values, np.int64)
+            made[made == 0] = _ZERO
+            return made
+    except OverflowError:
+        pass
+    return np.fromiter((0 if v is None else _integer_print(text(v)) for v in values), np.int64, len(values))
+
+
+def _integer_print(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        return hash(text)
+    return (number or _ZERO) if -_LARGE <= number < _LARGE else hash(text)
+
+
+_LARGE = 2**63
+_ZERO = hash("0")
 
 
 def key_prints(columns: Sequence[Sequence[Any]], types: Sequence[ColumnType]) -> Prints:
@@ -65,6 +111,18 @@ def distinct(prints: Prints) -> tuple[Prints, Prints]:
     return ordered[first], np.diff(np.append(first, len(ordered)))
 
 
+def known_among(prints: Prints, known: Prints) -> Prints:
+    """Those of ``prints`` that are among sorted ``known`` ones, in their order."""
+    import numpy as np
+
+    if not len(known):
+        return prints[:0]
+    at = np.searchsorted(known, prints)
+    at[at == len(known)] = 0
+    there: Prints = prints[known[at] == prints]
+    return there
+
+
 class Membership:
     """Which of many fingerprints are among known ones: a table of bits first, which few others pass, then a search."""
 
@@ -80,12 +138,4 @@ class Membership:
 
     def among(self, prints: Prints) -> Prints:
         """Those of ``prints`` that are known, in their order."""
-        import numpy as np
-
-        if not len(self._known):
-            return prints[:0]
-        likely = prints[self._table[prints & self._mask]]
-        at = np.searchsorted(self._known, likely)
-        at[at == len(self._known)] = 0
-        there: Prints = likely[self._known[at] == likely]
-        return there
+        return known_among(prints[self._table[prints & self._mask]], self._known)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.certificate import Check
-from dbmask.cloner.prints import Membership, distinct
+from dbmask.cloner.prints import Membership, distinct, known_among
 from dbmask.cloner.sampling import row_sample
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, RunsIn, TablePlan
@@ -39,6 +39,7 @@ _COMMON = 0.01
 _SEARCHED = (Kind.TEXT, Kind.UUID, Kind.INTEGER)
 _LOOKED_IN = (*_SEARCHED, Kind.JSON, Kind.OTHER)
 _LEAST_DIGITS = 9
+_SHORT = 10 ** (_LEAST_DIGITS - 1)
 _BATCH = 2_000
 """Rows that are looked at together: few enough to stay in the processor's cache."""
 _SEPARATOR = "\x1f"
@@ -79,6 +80,8 @@ def search(
     ``rows`` are the tables' sizes; ``allowed`` names columns ("schema.table.column") that may hold such values. Returns a
     check for each column whose values were looked for, and in words what was not looked for.
     """
+    import numpy as np
+
     wanted, unseen = [], []
     for plan in plans:
         found, low = _searched(plan, rows.get(plan.name, 0), source, dialects[0])
@@ -92,6 +95,7 @@ def search(
     if not wanted:
         return [], notes
     places: list[_Place] = []
+    every = Membership(distinct(np.concatenate([w.hashes for w in wanted]))[0])
     skipped = set(allowed)
     for plan in plans:
         there = [p for p in _places(plan) if p.name not in skipped]
@@ -101,7 +105,7 @@ def search(
         there = [p for p in there if p.allowed < 1]
         notes += [f"{p.name}: allow_residue names it" for p in _places(plan) if p.name in skipped]
         if there:
-            _look(plan, there, wanted, rows.get(plan.name, 0), replica, dialects[1])
+            _look(plan, there, wanted, every, rows.get(plan.name, 0), replica, dialects[1])
             places += there
     return [_verdict(one, places) for one in wanted], notes
 
@@ -198,12 +202,14 @@ def _chance(plan: TablePlan, column: ColumnPlan) -> float:
 
 
 def _look(
-    plan: TablePlan, places: list[_Place], wanted: Sequence[Searched], count: int, reader: Reader, dialect: str
+    plan: TablePlan,
+    places: list[_Place],
+    wanted: Sequence[Searched],
+    every: Membership,
+    count: int,
+    reader: Reader,
+    dialect: str,
 ) -> None:
-    import numpy as np
-
-    every = Membership(distinct(np.concatenate([w.hashes for w in wanted]))[0])
-    each = [Membership(w.hashes) for w in wanted]
     modulus = max(1, count // WHOLE_ROWS)
     key = plan.table.primary_key if set(plan.table.primary_key) <= set(plan.writes) else ()
     query = _select(plan, [p.column.column.name for p in places], dialect, modulus, key)
@@ -212,8 +218,8 @@ def _look(
             hits = every.among(_hashed(_present(place, values)))
             if not len(hits):
                 continue
-            for one, known in zip(wanted, each, strict=True):
-                found = len(known.among(hits))
+            for one in wanted:
+                found = len(known_among(hits, one.hashes))
                 if found:
                     one.found[place.name] += found
 
@@ -256,12 +262,17 @@ def _texts(reader: Reader, query: exp.Select) -> Iterator[Sequence[Sequence[Any]
 
 def _numbers(values: Iterable[Any]) -> list[str]:
     """Long whole numbers, which a reader gives as such or as texts."""
+    values = list(values)
+    if set(map(type, values)) == {int} and min(values) > -_SHORT and max(values) < _SHORT:
+        return []
     known = [str(v) for v in values if v is not None and v.__class__ in (int, str)]
     return [t for t in known if len(t) - t.startswith("-") >= _LEAST_DIGITS]
 
 
 def _long_texts(values: Iterable[Any]) -> list[str]:
-    texts = [v if v.__class__ is str else _as_text(v) for v in values if v is not None]
+    texts = list(values)
+    if set(map(type, texts)) != {str}:
+        texts = [v if v.__class__ is str else _as_text(v) for v in texts if v is not None]
     return [t for t in texts if len(t) >= LEAST]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
+from dbmask.cloner.constraints import validated
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.early import Early, goes_in_chunks
 from dbmask.cloner.loading import Loading, Options
@@ -325,6 +326,9 @@ def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
         checks, unseen = search(copied, run.rows, reader, replica, dialects, allowed_residue(run.policy))
         run.checks += checks
         run.not_looked_at += unseen
+    checks, unseen = validated(copied, structure, run.target.capabilities.dialect)
+    run.checks += checks
+    run.not_looked_at += unseen
     for name, broken in run.target.check_foreign_keys(structure).items():
         found = f"{broken} rows refer to nothing" if broken else "every row refers to one that is there"
         run.checks.append(cert.Check("foreign key", name, broken == 0, found, {"broken": broken}))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from dbmask.files.rules import Rule
 from dbmask.keys import KeyRing
@@ -36,8 +37,9 @@ class FileJob:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What a run did: how many rows, which fields passed without a rule, and what was odd."""
+    """What a run did: how many rows, which fields passed without a rule, what was odd, and what masks of texts found, by column."""
 
     rows: int
     unruled: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from dbmask.engine import masked_batches
+from dbmask.engine import fresh_reports, masked_batches
 from dbmask.engine.spool import Spool
 from dbmask.errors import MaskError, UsageError
 from dbmask.files.binding import TEXT
@@ -49,8 +49,9 @@ def mask_records_as_table(job: FileJob, policy: Policy, text: JsonText, target: 
         if plan.plan.filter is not None:
             raise UsageError("`where:` needs a CSV or Parquet file")
         kept = {n for unit in plan.plan.units if unit.mask.name == "keep" for n in unit.bound.outputs}
+        reports = fresh_reports(plan.plan)
         rows = _write(_Reader(spool, columns, text.name, kept), plan, job, text, target, output)
-    return FileResult(rows, (), plan.warnings)
+    return FileResult(rows, (), plan.warnings, {column: report.as_dict() for column, report in reports.items()})
 
 
 def _write(reader: _Reader, plan: FilePlan, job: FileJob, text: JsonText, target: Format, output: Path) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from dbmask.engine import seldom_collected
+from dbmask.engine import fresh_reports, seldom_collected
 from dbmask.errors import MaskError, UsageError
 from dbmask.files.binding import TEXT
 from dbmask.files.copying import Destination, TextReader, Watch, by_batches, by_duckdb, is_large, suits_duckdb
@@ -76,11 +76,11 @@ def plan_for(job: FileJob, columns: Sequence[Column]) -> FilePlan:
     return plan_of_rules(columns, job.what, job.keys, strict=job.strict, allow_missing=job.allow_missing)
 
 
-def result_of(plan: FilePlan, rows: int, watch: Watch) -> FileResult:
-    """What is said of a run over a table."""
+def result_of(plan: FilePlan, rows: int, watch: Watch, reports: Mapping[str, Any]) -> FileResult:
+    """What is said of a run over a table; ``reports`` are those of its masks by column."""
     warnings = [*plan.warnings]
     warnings += [f"{name}: every value became the default" for name in watch.only_default()]
-    return FileResult(rows, plan.unruled, tuple(warnings))
+    return FileResult(rows, plan.unruled, tuple(warnings), {name: r.as_dict() for name, r in reports.items()})
 
 
 def _csv(job: FileJob, target: Format, output: Path, stdin: BinaryIO | None) -> FileResult:
@@ -93,11 +93,11 @@ def _csv(job: FileJob, target: Format, output: Path, stdin: BinaryIO | None) -> 
         to = Destination(target, output, style, job.limit)
         filtered = plan.plan.filter is not None
         if job.source is not None and (filtered or is_large(job.source)) and suits_duckdb(text, job.source):
-            watch = Watch(plan)
+            watch, reports = Watch(plan), fresh_reports(plan.plan)
             try:
                 with Duck() as duck:
                     table = read_csv(duck.path(job.source), text.header, delimiter)
-                    return result_of(plan, by_duckdb(duck, table, plan, job.keys, to, watch), watch)
+                    return result_of(plan, by_duckdb(duck, table, plan, job.keys, to, watch), watch, reports)
             except QueryFailed as error:
                 if filtered:
                     raise InputError(f"{name}: {error}") from None
@@ -110,8 +110,10 @@ def _csv(job: FileJob, target: Format, output: Path, stdin: BinaryIO | None) -> 
             raise UsageError("`where:` needs a CSV file in UTF-8 with two columns or more, not a stream")
         watch = Watch(plan)
         reader = TextReader(text, job.limit)
-        rows = by_batches(reader, plan.in_python(), to, watch, TextReader.place)
-        return result_of(plan, rows, watch)
+        python = plan.in_python()
+        reports = fresh_reports(python.plan)
+        rows = by_batches(reader, python, to, watch, TextReader.place)
+        return result_of(plan, rows, watch, reports)
 
 
 def _parquet(job: FileJob, target: Format, output: Path) -> FileResult:
@@ -126,10 +128,10 @@ def _parquet(job: FileJob, target: Format, output: Path) -> FileResult:
         if not isinstance(job.what, Policy) and _needs_records(job.what, found, target):
             return mask_records(job, Format.PARQUET, target, None, output, duck)
         plan = plan_for(job, [Column(name, column_type(sql)) for name, sql in found])
-        watch = Watch(plan)
+        watch, reports = Watch(plan), fresh_reports(plan.plan)
         to = Destination(target, output, Style(job.delimiter or ",", job.encoding), job.limit)
         try:
-            return result_of(plan, by_duckdb(duck, table, plan, job.keys, to, watch), watch)
+            return result_of(plan, by_duckdb(duck, table, plan, job.keys, to, watch), watch, reports)
         except QueryFailed as error:
             raise MaskError(f"{job.source}: {error}") from None
 

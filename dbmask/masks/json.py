@@ -97,7 +97,8 @@ class Json(Mask):
             warnings=tuple(dict.fromkeys(w for b in every for w in b.promises.warnings)),
         )
         label = f"{columns.table}.{columns.target.name}: {self.name}"
-        return _JsonBound(self, columns.target.name, tuple(parts), rest, promises, tuple(every), label)
+        kind = _CountingBound if _counted_together(every) else _JsonBound
+        return kind(self, columns.target.name, tuple(parts), rest, promises, tuple(every), label)
 
 
 def _bind(mask: Mask, columns: Columns, keys: KeyRing, path: str) -> _Parts:
@@ -118,6 +119,14 @@ def _bind(mask: Mask, columns: Columns, keys: KeyRing, path: str) -> _Parts:
     if not made and error is not None:
         raise BindError(f"{path}: {error.what}", error.hint)
     return made
+
+
+def _counted_together(every: Sequence[Any]) -> bool:
+    """Whether any masks count what they find (those of texts do); all of them then count into the report of the first."""
+    counting = [bound for bound in every if hasattr(bound, "report")]
+    for bound in counting[1:]:
+        bound.count_into(counting[0].report)
+    return bool(counting)
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,15 @@ class _JsonBound:
             for (_, (container, key)), made in zip(places, bound.apply([values, *others])[0], strict=True):
                 container[key] = made
         return dropped
+
+
+class _CountingBound(_JsonBound):
+    """One whose masks count what they find."""
+
+    @property
+    def report(self) -> Any:
+        """What all of them have found."""
+        return next(bound.report for bound in self.every if hasattr(bound, "report"))
 
 
 class _Invalid:

@@ -20,6 +20,7 @@ from dbmask.proxy.wire import BEFORE_LOGIN, ProtocolError, frame, text
 __all__ = ["Fatal", "Login", "authenticate", "read_settings", "start"]
 
 _SSL, _GSS, _CANCEL = 80877103, 80877104, 80877102
+_VERSION = 3 << 16
 _UTF8 = ("utf8", "unicode", "auto")
 _STANDARD = ("standard_conforming_strings", "on")
 
@@ -61,10 +62,19 @@ async def start(link: Link, tls: ssl.SSLContext | None) -> dict[str, str] | byte
         elif code == _CANCEL:
             return body[4:]
         elif code >> 16 == 3:
-            return _pairs(body[4:])
+            return _agreed(link, code, _pairs(body[4:]))
         else:
             raise Fatal("0A000", "only protocol 3 is supported")
     raise ProtocolError("no startup packet")
+
+
+def _agreed(link: Link, version: int, given: dict[str, str]) -> dict[str, str]:
+    """The parameters without those of a later protocol; a client that asks for one is told that this is version 3.0."""
+    later = [name for name in given if name.startswith("_pq_.")]
+    if version != _VERSION or later:
+        names = b"".join(text(name) for name in later)
+        link.write(frame(b"v", struct.pack("!ii", _VERSION, len(later)) + names))
+    return {name: value for name, value in given.items() if name not in later}
 
 
 def _pairs(body: bytes) -> dict[str, str]:

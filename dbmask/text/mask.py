@@ -106,6 +106,10 @@ class TextBound:
     def __post_init__(self) -> None:
         self.report = self.compiled.engine.report
 
+    def count_into(self, report: TextReport) -> None:
+        """Count into a report of several masks."""
+        self.report = self.compiled.engine.report = report
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The text, and the columns beside it."""

@@ -243,3 +243,12 @@ def test_a_clone_says_what_was_found_in_texts_and_names_rows_without_findings(
     assert named[1].split(", ") == certified["rows_without_findings"][:5]
     assert run([*command, "--overwrite", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["texts"] == {"main.visit.note": certified}
+
+
+def test_a_file_masked_by_a_policy_says_what_was_found(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("p.yaml").write_text(POLICY, "utf-8")
+    Path("note.csv").write_text("body\n12 and 34\nnone here\n", "utf-8")
+    assert run(["mask", "--policy", "p.yaml", "--input", "note.csv", "--output", "out.csv"]) == 0
+    err = capfd.readouterr().err
+    assert "body: 2 texts, N by regex: 2" in err
+    assert "body: nothing was found in 1 texts: text 2" in err and "none here" not in err

@@ -69,6 +69,20 @@ def test_every_kind_of_mask(tmp_path: Path, source: Path, way: str) -> None:
     assert "sarah" not in rows[0][2]
 
 
+def test_what_texts_hold_is_counted(tmp_path: Path, source: Path, way: str) -> None:
+    """In CSV, Parquet and JSON Lines; texts without findings are named by their number."""
+    policy, counted = _policy(_COLUMNS), []
+    path = source
+    for end in ("parquet", "jsonl", "csv"):
+        done = _run(_policy({"*": "keep"}), path, tmp_path / f"customers.{end}", table="customers")
+        assert done.found == {}
+        path = tmp_path / f"customers.{end}"
+        counted.append(dict(_run(policy, path, tmp_path / "out.csv").found["notes"]))
+    assert counted[0] == counted[1] == counted[2]
+    assert counted[0]["spans"] == [{"label": "NAME", "matcher": "context_sources", "count": 1}]
+    assert (counted[0]["texts"], counted[0]["rows_without_findings"]) == (2, ["text 2"])
+
+
 def test_both_ways_and_all_formats_agree(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for least in (0, 1 << 60):

@@ -57,7 +57,7 @@ def converse(wire: ProxyWire) -> None:
     wire.step(["B", "p", "s", ["37"], [1]], {})
     for step in (["D", "P", "p"], ["E", "p", 2], ["E", "p", 0], ["C", "S", "s"], ["S"]):
         wire.step(step, {})
-    wire.query("COPY (SELECT mail FROM person) TO STDOUT")
+    wire.query("COPY (SELECT mail FROM person WHERE id < 3) TO STDOUT")
     wire.query("DELETE FROM person")
 
 
@@ -82,8 +82,7 @@ def test_a_conversation_is_cut_at_every_byte(place: Shop) -> None:
         assert b"DELETE is not allowed here" in whole and up > 400 and down > 1000
         for at in range(1, up):
             cut(place, through, up=at, reset=bool(at % 2))
-        # What the client no longer hears is the same whichever byte it is: the beginning at each, the rows at some.
-        for at in [*range(1, 300, 11), *range(300, down, 61)]:
+        for at in range(1, down):
             assert whole.startswith(cut(place, through, down=at, reset=bool(at % 2))[:20])
 
 
