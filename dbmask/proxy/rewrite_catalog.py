@@ -122,7 +122,7 @@ _FOREIGN = f"""
 SELECT p.proname::text, bool_or(p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND t.typtype IN ('c', 'p'))
 FROM pg_catalog.pg_proc p LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
 WHERE NOT {_OWN_FUNCTION} GROUP BY 1
-"""
+"""  # noqa: S608 - constants of this module
 _CALLABLE = f"""
 SELECT n.nspname::text, p.proname::text, bool_and(p.provolatile <> 'v')
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
@@ -130,13 +130,13 @@ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespa
     AND p.prorettype <> ALL ('{{internal,trigger,event_trigger,index_am_handler,tsm_handler,table_am_handler}}'::regtype[])) c (able)
 WHERE c.able OR NOT {_OWN_FUNCTION}
 GROUP BY 1, 2 HAVING bool_and({_OWN_FUNCTION})
-"""
+"""  # noqa: S608 - constants of this module
 # Names of operators of the source's own, and whether the system's can be told from them.
 _OPERATORS = f"""
 SELECT o.oprname::text, NOT bool_or(o.oprnamespace = 'pg_catalog'::regnamespace) AND EXISTS (
   SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oprnamespace = 'pg_catalog'::regnamespace)
 FROM pg_catalog.pg_operator o WHERE NOT {_LISTED.format(of="o", catalog="pg_operator", space="oprnamespace")} GROUP BY o.oprname
-"""
+"""  # noqa: S608 - constants of this module
 # Views of the source whose definitions have literals, those that read them, and what a condition filters.
 _OPAQUE = r"""
 WITH RECURSIVE said AS (
