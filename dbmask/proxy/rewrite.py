@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbmask.proxy.paths import Move, Paths
 from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.rewrite_lists import SETTINGS
 from dbmask.proxy.rewrite_names import Names
@@ -27,20 +28,20 @@ _PLAIN = frozenset(
 _EXPLAIN = frozenset(("analyze", "costs", "buffers", "timing", "summary", "format", "wal"))
 _MAX_DEPTH = 400
 _LAST_PLAIN_TRANSACTION = 7  # TRANS_STMT_ROLLBACK_TO; two-phase commit comes after it
+_SAVEPOINTS = {5: "save", 6: "release", 7: "back"}  # TRANS_STMT_SAVEPOINT and those after it
 _RESET_ALL = 6  # VAR_RESET_ALL
 _SET_VALUE = 1  # VAR_SET_VALUE
 
 
 @dataclass
 class Rewritten:
-    """What is sent on; ``path`` where the statement sets the search path; ``tables`` that are read, by schema and name.
+    """What is sent on; ``moves`` are what it does to the search path; ``tables`` are read, by schema and name.
 
-    ``local``: the path holds to the end of the transaction. ``masked`` and ``fingerprint`` are for the audit log.
+    ``masked`` and ``fingerprint`` are for the audit log.
     """
 
     sql: str = ""
-    path: list[str] | None = None
-    local: bool = False
+    moves: list[Move] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     masked: list[str] = field(default_factory=list)
@@ -67,9 +68,12 @@ class Rewriter:
         usual = list(self.catalog.path if default is None else default)
         lowered = text.lower()
         system = [n for n in ("tableoid", "xmin") if n in lowered]
+        paths = Paths(list(path))
         for raw in tree.stmts:
-            now = done.path if done.path is not None else list(path)
-            _Statement(self, [user if p == "$user" else p for p in now], done, usual, user, system).top(raw.stmt)
+            before = len(done.moves)
+            now = [user if p == "$user" else p for p in paths.now]
+            _Statement(self, now, done, usual, user, system).top(raw.stmt)
+            paths.take(done.moves[before:])
         done.sql = deparsed(tree)
         made = parsed(done.sql)
         for raw in made.stmts:
@@ -136,19 +140,22 @@ class _Statement:
             self.visit(statement.query, frozenset(), 0)
         elif kind == "variable_set_stmt":
             self._set(statement)
-        elif kind == "transaction_stmt" and statement.kind > _LAST_PLAIN_TRANSACTION:
-            raise Refused("0A000", "two-phase commit is not supported")
+        elif kind == "transaction_stmt":
+            if statement.kind > _LAST_PLAIN_TRANSACTION:
+                raise Refused("0A000", "two-phase commit is not supported")
+            if statement.kind in _SAVEPOINTS:
+                self.done.moves.append(Move(_SAVEPOINTS[statement.kind], name=statement.savepoint_name))
         elif kind == "variable_show_stmt" and ("." in statement.name or statement.name.lower() == "all"):
             raise Refused("42501", "this setting is not shown")
         elif kind == "discard_stmt":
-            self.done.path = list(self.usual)
+            self.done.moves.append(Move("set", tuple(self.usual)))
         elif kind not in _PLAIN:
             raise Refused("42501", f"{kind.removesuffix('_stmt').replace('_', ' ').upper()} is not allowed here")
 
     def _set(self, statement: Any) -> None:
         name = statement.name.lower()
         if statement.kind == _RESET_ALL:
-            self.done.path = list(self.usual)
+            self.done.moves.append(Move("set", tuple(self.usual)))
             return
         if name in ("transaction", "session characteristics", "transaction_isolation", "transaction_read_only"):
             return
@@ -160,10 +167,11 @@ class _Statement:
         if name == "standard_conforming_strings" and given and given[0].lower() not in ("on", "true", "yes"):
             raise Refused("0A000", "literals are read as the standard says")
         if name == "search_path" and not self.check:
-            self.done.path, self.done.local = given or list(self.usual), statement.is_local
+            path = given or list(self.usual)
+            self.done.moves.append(Move("local" if statement.is_local else "set", tuple(path)))
             statement.kind = _SET_VALUE
             del statement.args[:]
-            for schema in self.done.path:
+            for schema in path:
                 statement.args.add().a_const.sval.sval = self.user if schema == "$user" and self.user else schema
 
     def visit(self, message: Any, scope: frozenset[str], depth: int) -> None:

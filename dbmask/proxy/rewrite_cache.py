@@ -119,7 +119,7 @@ class CachedRewriter:
             return None
         finder = re.compile("|".join(re.escape(marks[i]) for i in free))
         found = finder.findall(done.sql)
-        if done.path is not None or len(found) != len(free) or len(set(found)) != len(found):
+        if done.moves or len(found) != len(free) or len(set(found)) != len(found):
             return None
         return _Plan(tuple(finder.split(done.sql)), tuple(marks.index(mark) for mark in found), done)
 

@@ -89,7 +89,7 @@ def load_catalog(connection: psycopg.Connection[Any]) -> Catalog:
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')"
         )
     )
-    foreign = list(connection.execute(_FOREIGN.encode(), (list(EXTENSIONS),)))
+    foreign = list(connection.execute(_FOREIGN.encode(), _GIVEN))
     return Catalog(
         relations,
         dict(_shown(connection, own)),
@@ -100,43 +100,43 @@ def load_catalog(connection: psycopg.Connection[Any]) -> Catalog:
         frozenset(n for n, composite in foreign if composite),
         present,
         frozenset(connection.execute(_OPAQUE.encode())),
-        dict(connection.execute(_OPERATORS.encode(), (list(EXTENSIONS),)).fetchall()),
+        dict(connection.execute(_OPERATORS.encode(), _GIVEN).fetchall()),
         _path(connection),
         _columns(connection),
         dict(connection.execute(_TYPES.encode()).fetchall()),
     )
 
 
+# Functions and operators are on the list by OID: the system's (initdb gives numbers below 16384) and those of extensions.
+# SQL has names alone, so a name of a schema may be used where all that have it there are on the list.
+_MEMBER = """EXISTS (
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
+  WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = {of}.oid AND d.deptype = 'e'
+    AND d.classid = 'pg_catalog.{catalog}'::regclass AND e.extname = ANY (%(extensions)s))"""
+_GIVEN = {"extensions": list(EXTENSIONS)}
+_SYSTEM = "{of}.oid < 16384 AND {of}.{space} = 'pg_catalog'::pg_catalog.regnamespace"
+_LISTED = f"({_SYSTEM} OR {_MEMBER})"
+_OWN_FUNCTION = _LISTED.format(of="p", catalog="pg_proc", space="pronamespace")
 # Functions of the source's own, and whether they take a row alone.
-_FOREIGN = """
+_FOREIGN = f"""
 SELECT p.proname::text, bool_or(p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND t.typtype IN ('c', 'p'))
-FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-WHERE n.nspname <> 'pg_catalog' AND NOT EXISTS (
-  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
-  WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-    AND d.classid = 'pg_catalog.pg_proc'::regclass AND e.extname = ANY (%s))
-GROUP BY 1
-"""
-_CALLABLE = """
+FROM pg_catalog.pg_proc p LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+WHERE NOT {_OWN_FUNCTION} GROUP BY 1
+"""  # noqa: S608 - constants of this module
+_CALLABLE = f"""
 SELECT n.nspname::text, p.proname::text, bool_and(p.provolatile <> 'v')
-FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE NOT 'pg_catalog.internal'::regtype = ANY (p.proargtypes::oid[])
-  AND p.prorettype <> ALL ('{internal,trigger,event_trigger,index_am_handler,tsm_handler,table_am_handler}'::regtype[])
-  AND (n.nspname = 'pg_catalog' OR EXISTS (
-    SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
-    WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-      AND d.classid = 'pg_catalog.pg_proc'::regclass AND e.extname = ANY (%s)))
-GROUP BY 1, 2
-"""
-_OPERATORS = """
-SELECT o.oprname::text, EXISTS (
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
+  LATERAL (SELECT NOT 'pg_catalog.internal'::regtype = ANY (p.proargtypes::oid[])
+    AND p.prorettype <> ALL ('{{internal,trigger,event_trigger,index_am_handler,tsm_handler,table_am_handler}}'::regtype[])) c (able)
+WHERE c.able OR NOT {_OWN_FUNCTION}
+GROUP BY 1, 2 HAVING bool_and({_OWN_FUNCTION})
+"""  # noqa: S608 - constants of this module
+# Names of operators of the source's own, and whether the system's can be told from them.
+_OPERATORS = f"""
+SELECT o.oprname::text, NOT bool_or(o.oprnamespace = 'pg_catalog'::regnamespace) AND EXISTS (
   SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oprnamespace = 'pg_catalog'::regnamespace)
-FROM pg_catalog.pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND NOT EXISTS (
-  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
-  WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.objid = o.oid AND d.deptype = 'e'
-    AND d.classid = 'pg_catalog.pg_operator'::regclass AND e.extname = ANY (%s))
-"""
+FROM pg_catalog.pg_operator o WHERE NOT {_LISTED.format(of="o", catalog="pg_operator", space="oprnamespace")} GROUP BY o.oprname
+"""  # noqa: S608 - constants of this module
 # Views of the source whose definitions have literals, those that read them, and what a condition filters.
 _OPAQUE = r"""
 WITH RECURSIVE said AS (
@@ -165,7 +165,7 @@ WHERE (SELECT array_agg((a.attname, a.atttypid, a.atttypmod)::text ORDER BY a.at
 
 
 def _functions(connection: psycopg.Connection[Any]) -> frozenset[Name]:
-    rows = connection.execute(_CALLABLE.encode(), (list(EXTENSIONS),))
+    rows = connection.execute(_CALLABLE.encode(), _GIVEN)
     found = {(schema, name) for schema, name, calm in rows if allowed_function(name, calm)}
     return frozenset(found | {("information_schema", "_pg_expandarray")})
 

@@ -137,9 +137,12 @@ class Names:
         kind = message.DESCRIPTOR.name
         names = message.name if kind == "A_Expr" else message.use_op if kind == "SortBy" else message.oper_name
         written = texts(names)
-        if not written or written[-1] not in self.catalog.operators or written[:-1] == ["pg_catalog"]:
+        if not written or written[-1] not in self.catalog.operators:
             return
-        if len(written) > 1 or not self.catalog.operators[written[-1]]:
+        apart = self.catalog.operators[written[-1]]
+        if apart and written[:-1] == ["pg_catalog"]:
+            return
+        if len(written) > 1 or not apart:
             raise Refused("42501", "this operator is not on the list of operators")
         if kind == "A_Expr" and message.kind in _OPERATOR_KINDS:
             del names[:]

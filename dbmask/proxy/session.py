@@ -19,6 +19,7 @@ from dbmask.proxy.describe import described
 from dbmask.proxy.link import Link
 from dbmask.proxy.login import Login
 from dbmask.proxy.metrics import Counters
+from dbmask.proxy.paths import Paths
 from dbmask.proxy.rewrite import Refused, Rewritten
 from dbmask.proxy.rewrite_catalog import Catalog
 from dbmask.proxy.wire import ProtocolError, cleaned, error, fields, frame, string, text
@@ -81,7 +82,7 @@ class Session:
         self.trail = Trail(service.log, login.user, client.peer) if service.log else None
         self.over: Callable[[], None] | None = None
         self.cancel: Callable[[], None] | None = None
-        self.path = login.path
+        self.paths = Paths(login.path)
         self.mark = ("dbmask_" + secrets.token_hex(16)).encode()
         self.refusals: dict[int, Refused] = {}
         self.refused = 0
@@ -93,7 +94,6 @@ class Session:
         self._parts: list[bytes] = []
         self._have, self._need = 0, 5
         self._skip, self._tail = 0, b""
-        self._path_after: list[str] | None = None
 
     def begin(self) -> None:
         """Start to relay."""
@@ -251,17 +251,13 @@ class Session:
 
     def _rewritten(self, query: str) -> tuple[bytes, Rewritten | None]:
         try:
-            done = self.service.rewrites.rewrite(query, self.path, self.login.user, self.login.path)
+            done = self.service.rewrites.rewrite(query, self.paths.now, self.login.user, self.login.path)
         except Refused as refusal:
             if self.trail is not None:
                 self.trail.refused(refusal, None)
             return self._refuse(refusal), None
-        if done.path is not None:
-            if done.local and self._path_after is None:
-                self._path_after = self.path
-            elif not done.local:
-                self._path_after = None
-            self.path = done.path
+        if done.moves:
+            self.paths.take(done.moves, self.open + self.dirty)
         self.counters.add("statements_total")
         return done.sql.encode(), done
 
@@ -311,6 +307,7 @@ class Session:
             self.client.write(rest)
 
     def _completed(self, tag: bytes) -> None:
+        self.paths.completed(tag)
         count = tag[:-1].rpartition(b" ")[2]
         rows = int(count) if count.isdigit() else 0
         self.counters.add("rows_total", rows)
@@ -320,8 +317,7 @@ class Session:
     def _ready(self, status: bytes) -> None:
         self.open -= 1
         self.status = status
-        if status == b"I" and self._path_after is not None:
-            self.path, self._path_after = self._path_after, None
+        self.paths.ready(status)
         if self.since:
             now = self.clock()
             self.counters.took(now - self.since)
@@ -338,6 +334,8 @@ class Session:
             return frame(b"T", described(body, self.service.rewrites.catalog))
         if kind not in b"EN":
             return b""
+        if kind == 69:
+            self.paths.failed()
         _, found, rest = body.partition(self.mark + b"_")
         number = rest.partition(b'"')[0]
         if found and number.isdigit():

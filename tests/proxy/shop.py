@@ -76,12 +76,13 @@ tables:
 
 @dataclass(frozen=True)
 class Shop:
-    """The proxy, and the database that is as it was: its superuser's URL."""
+    """The proxy, and the database that is as it was: its superuser's URL; ``role`` is the masked one."""
 
     proxy: Proxied
     plain: str
     source: str
     postgres: Postgres
+    role: str
 
     def program(
         self, name: str, *args: str, through: bool = True, stdin: str | None = None
@@ -111,7 +112,7 @@ def shop(postgres: Postgres, folder: Path) -> Iterator[Shop]:
         try:
             assert list(refresh_side_tables(policy, urls[0], role, keys=example_keys()))
             with proxied(postgres, source, role, folder) as proxy:
-                yield Shop(proxy, urls[1], urls[0], postgres)
+                yield Shop(proxy, urls[1], urls[0], postgres, role)
         finally:
             uninstall(urls[0], role)
     finally:
