@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import selectors
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import sql
     from sqlglot import exp
 
-__all__ = ["CopySink", "copied", "relay", "table_sql"]
+__all__ = ["CopySink", "copied", "copied_out", "relay", "table_sql"]
 
 _BLOCK = 256 * 1024
 DOES_NOT_FIT = "a value does not fit the column's type"
@@ -76,7 +76,7 @@ def copied(
                 copy.write(b"")  # tells psycopg that what is written brings its own header
                 _hand_on(source, target, out, progress)
             else:
-                with contextlib.closing(_blocks(source, out)) as blocks:
+                with contextlib.closing(copied_out(source, out)) as blocks:
                     for count, block in blocks:
                         copy.write(block)
                         progress(count)
@@ -93,7 +93,7 @@ def _hand_on(
             progress(count)
 
 
-def _blocks(connection: psycopg.Connection[Any], statement: str) -> Any:
+def copied_out(connection: psycopg.Connection[Any], statement: str) -> Generator[tuple[int, bytes], None, None]:
     """What COPY TO STDOUT sends, as (rows, bytes), yielded in blocks.
 
     The server sends a message a row. What costs is the message, so they are taken from libpq directly and joined.

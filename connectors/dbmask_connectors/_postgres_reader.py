@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError, SnapshotGone
 from dbmask.spi import Batch, Held, Pads, Shared
 from dbmask_connectors._postgres_errors import translated
-from dbmask_connectors._postgres_texts import text_batches
+from dbmask_connectors._postgres_texts import columns_of_text
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
 
@@ -119,17 +119,18 @@ class PostgresReader:
             finally:
                 self._end()
 
-    def read_texts(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[list[list[str | None]]]:
+    def read_texts(self, query: exp.Expression) -> Iterator[list[list[str | None]]]:
         """Run a SELECT and stream its columns as COPY writes them. Raises ConnectorError, also while another reading stands open."""
-        text = rendered(query).encode()
+        from dbmask_connectors._postgres_copy import copied_out
+
         self.require_idle()
         with translated(self.where), contextlib.ExitStack() as stack:
             self.connection.execute("SAVEPOINT dbmask_read")
             self._reading = True
             stack.callback(self._end)
-            cursor = stack.enter_context(self.connection.cursor())
-            with cursor.copy(b"COPY (" + text + b") TO STDOUT") as copy:
-                yield from text_batches(copy, batch_rows, _BYTES)
+            blocks = copied_out(self.connection, f"COPY ({rendered(query)}) TO STDOUT")
+            for _, block in stack.enter_context(contextlib.closing(blocks)):
+                yield columns_of_text(block)
 
     def row_id(self, table: Table) -> tuple[str, ...]:
         """Where a row version lies: its snapshot keeps it there, and that nobody rewrites the table meanwhile is the reader's lock."""

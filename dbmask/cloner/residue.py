@@ -255,7 +255,7 @@ def _hashed(texts: list[str]) -> Hashes:
 def _texts(reader: Reader, query: exp.Select) -> Iterator[Sequence[Sequence[Any]]]:
     """The columns of a query, as texts where the reader gives them so."""
     if isinstance(reader, ReadsTexts):
-        yield from reader.read_texts(query, _BATCH)
+        yield from reader.read_texts(query)
     else:
         yield from reader.read(query, _BATCH)
 

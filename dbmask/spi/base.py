@@ -129,8 +129,8 @@ class Reader(Protocol):
 class ReadsTexts(Protocol):
     """A reader that can give values as the database writes them. Optional: it costs a third of values of Python's types."""
 
-    def read_texts(self, query: exp.Expression, batch_rows: int = 10_000) -> Iterator[list[list[str | None]]]:
-        """As :meth:`Reader.read`, every value a text or None."""
+    def read_texts(self, query: exp.Expression) -> Iterator[list[list[str | None]]]:
+        """As :meth:`Reader.read`, every value a text or None; batches of some hundred kilobytes."""
         ...
 
 

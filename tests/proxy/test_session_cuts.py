@@ -160,6 +160,11 @@ def heard(place: Shop) -> Talk:
     return talk
 
 
+def settled(talk: Talk) -> bool:
+    """Nothing runs, and the backend is as it was."""
+    return not talk.session.busy and talk.session.clean
+
+
 def test_what_the_source_says_is_cut_at_every_byte(place: Shop) -> None:
     said, whole = answered(), whole_answer(place)
     kinds = "".join(kind for kind, _ in messages(whole))
@@ -173,7 +178,7 @@ def test_what_the_source_says_is_cut_at_every_byte(place: Shop) -> None:
         assert talk.session.busy
         if at % 2:
             talk.give(said[at:])
-            assert talk.client.said == whole and not talk.session.busy and talk.session.clean
+            assert talk.client.said == whole and settled(talk)
             talk.client.lose()
         else:
             talk.source.lose()
