@@ -13,6 +13,7 @@ from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks.base import Columns, nearest
 from dbmask.text.batch import Finder
+from dbmask.text.beside import beside
 from dbmask.text.config import Checksum, LabelMasks, Matchers
 from dbmask.text.context import ContextFinder
 from dbmask.text.engine import Engine
@@ -23,7 +24,6 @@ from dbmask.text.rows import RowNames
 from dbmask.text.seeds import read_seed
 from dbmask.text.steps import MaskStep
 from dbmask.text.words import SeedFinder
-from dbmask_sql.canonical import canonical_text
 
 if TYPE_CHECKING:
     from dbmask.text.mask import Text
@@ -49,6 +49,7 @@ class _Build:
     keys: KeyRing
     ai: Any
     notes: list[str] = field(default_factory=list)
+    context: list[str] = field(default_factory=list)
 
     def finders(self) -> list[Finder]:
         """One finder for each matcher that has rules, in the order of rank."""
@@ -58,8 +59,9 @@ class _Build:
         if matchers.context_sources:
             sources = []
             for rule in matchers.context_sources:
-                type_ = self._other(rule.column, f"{rule.label}: column").type
-                sources.append((ranks[id(rule)], rule, canonical_text(type_.kind, type_.padded)))
+                read = beside(rule.column, self.columns, f"{rule.label}: column")
+                self.context.append(read.column)
+                sources.append((ranks[id(rule)], rule, read))
             made.append(ContextFinder(sources))
         if matchers.seed_files:
             seeds = []
@@ -92,11 +94,6 @@ class _Build:
         self, name: str, rules: Sequence[Any], ranks: dict[int, int], locator: Callable[[Any], Locator]
     ) -> PatternFinder:
         return PatternFinder(name, [(ranks[id(r)], Filters(r.context_filters), locator(r)) for r in rules])
-
-    def _other(self, name: str, parameter: str) -> Any:
-        if name == self.columns.target.name:
-            raise BindError(f"{parameter} names the text's own column")
-        return self.columns.other(name, parameter)
 
     def maskers(self) -> dict[str, LabelMasker]:
         """The bound masks of each label that a matcher gives."""
@@ -148,18 +145,19 @@ def compile_text(mask: Text, columns: Columns, keys: KeyRing, ai: Any = None) ->
         nothing=nothing,
         limit=columns.target.type.length,
     )
-    context = [rule.column for rule in mask.matchers.context_sources]
     read = [name for m in maskers.values() for name in m.inputs]
     others = [name for chain in (fallback, nothing) if chain for name in chain.others]
     chains = [c for c in (fallback, nothing) if c]
-    beside = tuple(dict.fromkeys([*context, *read, *others]))
-    inputs = tuple(dict.fromkeys([*beside, *names.columns]))
+    columns_beside = tuple(dict.fromkeys([*build.context, *read, *others]))
+    inputs = tuple(dict.fromkeys([*columns_beside, *names.columns]))
     return Compiled(
         engine,
         inputs,
         tuple(build.notes),
         keyed=any(m.keyed for m in maskers.values()) or any(b.promises.keyed for c in chains for b in c.bounds),
-        value_only=not beside and not any(m.draws_afresh for m in maskers.values()) and not mask.matchers.ai_detect,
+        value_only=not columns_beside
+        and not any(m.draws_afresh for m in maskers.values())
+        and not mask.matchers.ai_detect,
     )
 
 

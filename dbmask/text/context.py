@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import chain
 
 from dbmask.text.batch import Batch, Found
+from dbmask.text.beside import Beside
 from dbmask.text.config import ContextSource
 from dbmask.text.filters import Filters
 from dbmask.text.fold import fold
@@ -28,18 +29,18 @@ class _Source:
     rank: int
     rule: ContextSource
     filters: Filters
-    text_of: Callable[[Any], str]
+    beside: Beside
     wanted: Callable[[str], _Wanted]
 
 
 class ContextFinder:
-    """All ``context_sources`` rules. ``rules`` are (rank, rule, canonical text of a value of its column)."""
+    """All ``context_sources`` rules. ``rules`` are (rank, rule, what it reads beside the text)."""
 
     name = "context_sources"
 
-    def __init__(self, rules: Sequence[tuple[int, ContextSource, Callable[[Any], str]]]) -> None:
+    def __init__(self, rules: Sequence[tuple[int, ContextSource, Beside]]) -> None:
         self._sources = [
-            _Source(rank, rule, Filters(rule.context_filters), text_of, _wanted(rule)) for rank, rule, text_of in rules
+            _Source(rank, rule, Filters(rule.context_filters), beside, _wanted(rule)) for rank, rule, beside in rules
         ]
 
     def find(self, batch: Batch) -> Found:
@@ -47,10 +48,10 @@ class ContextFinder:
         found = Found()
         for source in self._sources:
             texts = batch.clean if source.rule.case_sensitive else batch.folded
-            wanted, text_of = source.wanted, source.text_of
-            for i, value in enumerate(batch.rows[source.rule.column]):
+            wanted, texts_of = source.wanted, source.beside.texts
+            for i, value in enumerate(batch.rows[source.beside.column]):
                 if value is not None:
-                    for form, lemma in wanted(text_of(value)):
+                    for form, lemma in chain.from_iterable(map(wanted, texts_of(value))):
                         if form in texts[i]:
                             _occurrences(source, form, lemma, texts[i], batch, i, found)
         return found
