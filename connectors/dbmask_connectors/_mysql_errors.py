@@ -81,6 +81,11 @@ _NAMES = (
     (frozenset({1356}), re.compile(r"\AView '(?P<view>.+)' references ")),
 )
 
+# What the operating system refused has its number in the message.
+_BY_SYSTEM = frozenset({3, 1004, 1005, 1026, 1030})
+_FULL = re.compile(r"\((?:Errcode|errno): (?:28|122)\b")
+_DISK_FULL = 1021
+
 
 def describe(code: int, message: str) -> str:
     """An error in words that hold the names of objects and no value.
@@ -92,6 +97,8 @@ def describe(code: int, message: str) -> str:
     for codes, pattern in _NAMES:
         if code in codes and (found := pattern.match(message)):
             parts += [f"{kind} {_bare(name)}" for kind, name in found.groupdict().items()]
+    if code in _BY_SYSTEM and _FULL.search(message):
+        code = _DISK_FULL
     return f"{_MEANING.get(code, 'the server refused the statement')} ({', '.join(parts)})"
 
 

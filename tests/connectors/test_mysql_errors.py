@@ -50,3 +50,15 @@ def test_errors_are_not_chained() -> None:
 @pytest.mark.parametrize("error", [Exception(), Exception(0, ""), Exception("no code")])
 def test_a_broken_connection_has_no_code(error: Exception) -> None:
     assert refusal(error) == (0, "the connection was lost")
+
+
+def test_a_full_disk_is_called_so_whatever_the_statement_was() -> None:
+    said = describe(1005, 'Can\'t create table `a`.`b` (errno: 28 "No space left on device")')
+    assert said == "the server's disk is full (error 1005)"
+    assert (
+        describe(1026, "Error writing file 'x' (Errcode: 28 \"No space left on device\")")
+        == "the server's disk is full (error 1026)"
+    )
+    assert "disk" not in describe(
+        1005, 'Can\'t create table `a`.`b` (errno: 150 "Foreign key constraint is incorrectly formed")'
+    )
