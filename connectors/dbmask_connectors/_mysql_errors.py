@@ -83,7 +83,7 @@ _NAMES = (
 
 # What the operating system refused has its number in the message.
 _BY_SYSTEM = frozenset({3, 1004, 1005, 1026, 1030})
-_FULL = re.compile(r"\((?:Errcode|errno): (?:28|122)\b")
+_FULL = re.compile(r"\((?:Errcode|errno): (?:28|122|135)\b")
 _DISK_FULL = 1021
 
 
