@@ -9,6 +9,7 @@ import click
 
 from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, state_option, state_url
+from dbmask.cli.found import failed_as
 
 __all__ = ["command"]
 
@@ -49,16 +50,17 @@ def command(
     from dbmask.cloner.progress import Quiet, reporter
 
     loaded, keys = load_policy(policy, key_file)
-    done = apply(
-        loaded,
-        target,
-        database,
-        certificate=certificate,
-        sign_with=sign_with,
-        keys=keys,
-        show=Quiet() if quiet else reporter(sys.stderr),
-        state=state_url(state),
-    )
+    with failed_as(form):
+        done = apply(
+            loaded,
+            target,
+            database,
+            certificate=certificate,
+            sign_with=sign_with,
+            keys=keys,
+            show=Quiet() if quiet else reporter(sys.stderr),
+            state=state_url(state),
+        )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if form == "json":
