@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dbmask import __version__
+from dbmask.atomic import write_text
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
 from dbmask.errors import CheckFailed
@@ -121,7 +121,7 @@ def write_certificate(certificate: Certificate, path: Path, key: SigningKey | No
     else:
         texts = {path: texts[path.with_suffix(".html")]}
     for place, text in texts.items():
-        _write(place, text)
+        write_text(place, text)
     return tuple(texts)
 
 
@@ -140,15 +140,6 @@ def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key:
         reason = (problem.strerror or "it could not be written").lower()
         return CheckFailed(f"{error}\nThe certificate {path} that would say so cannot be written: {reason}")
     return CheckFailed(f"{error}\nCertificate, which says so: {path}")
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + f".{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def now() -> str:
