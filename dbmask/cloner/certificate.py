@@ -6,18 +6,21 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbmask import __version__
 from dbmask.atomic import write_text
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
 from dbmask.errors import CheckFailed
+from dbmask.keys import KeyRing
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
+from dbmask.schema import TableName
+from dbmask.spi import Source
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["Certificate", "Check", "describe", "failed", "now", "policy_facts", "write_certificate"]
+__all__ = ["Certificate", "Check", "describe", "failed", "now", "of_run", "policy_facts", "write_certificate"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,43 @@ class Certificate:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
+
+
+class Run(Protocol):
+    """What a run knows when it ends."""
+
+    policy: Policy
+    plan: Plan
+    keys: KeyRing
+    source: Source
+    position: str
+    rows: dict[TableName, int]
+    seconds: dict[TableName, float]
+    found: dict[TableName, dict[str, Any]]
+    checks: list[Check]
+    not_looked_at: list[str]
+    left_out: tuple[str, ...]
+    literals: list[str]
+
+
+def of_run(run: Run, began: str, target: str, job: str) -> Certificate:
+    """The certificate of a run that ends now; ``target`` is the identity of what it wrote. Raises ConnectorError."""
+    return Certificate(
+        started=began,
+        finished=now(),
+        source=run.source.identity(),
+        target=target,
+        snapshot=run.position,
+        key_fingerprint=run.keys.fingerprint(),
+        tables=describe(run.plan, run.rows, run.seconds, run.found),
+        checks=run.checks,
+        not_looked_at=run.not_looked_at,
+        left_out=run.left_out,
+        literals=run.literals,
+        warnings=[str(w) for w in run.plan.warnings],
+        job=job,
+        **policy_facts(run.policy),
+    )
 
 
 def describe(
