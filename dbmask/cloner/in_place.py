@@ -24,7 +24,7 @@ from dbmask.cloner.run import CloneResult, clone
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches, seldom_collected
+from dbmask.engine import fresh_reports, masked_batches, seldom_collected
 from dbmask.errors import CheckFailed, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
@@ -201,9 +201,7 @@ def _stage(run: _Run, at: Rewriting, jobs: Sequence[TableJob]) -> None:
 
 
 def _through_python(run: _Run, at: Rewriting, job: TableJob) -> int:
-    reports = {unit.bound.outputs[0]: unit.bound.report for unit in job.plan.units if hasattr(unit.bound, "report")}
-    for report in reports.values():
-        report.clear()
+    reports = fresh_reports(job.plan)
     rows = 0
     if job.plan.picked is not None:
         raise UsageError(
