@@ -8,7 +8,17 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, state_option, state_url
+from dbmask.cli.common import (
+    certificate_option,
+    database_url,
+    format_option,
+    key_option,
+    load_policy,
+    policy_argument,
+    quiet_option,
+    state_option,
+    state_url,
+)
 from dbmask.cli.found import failed_as
 
 __all__ = ["command"]
@@ -20,16 +30,11 @@ __all__ = ["command"]
 @click.option(
     "--database", required=True, metavar="NAME", help="Its name once more: what it holds now is gone afterwards."
 )
-@click.option(
-    "--certificate",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
-)
+@certificate_option("Write the run's certificate as JSON, and as a page (.html) beside it.")
 @sign_option
 @state_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,

@@ -11,10 +11,13 @@ import click
 
 from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import (
+    certificate_option,
     database_url,
+    format_option,
     key_option,
     load_policy,
     policy_argument,
+    quiet_option,
     source_option,
     state_option,
     state_url,
@@ -36,12 +39,7 @@ __all__ = ["command"]
     "--target", required=True, type=database_url, metavar="URL", help="Where the replica appears when it is complete."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
-@click.option(
-    "--certificate",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
-)
+@certificate_option("Write the run's certificate as JSON, and as a page (.html) beside it.")
 @sign_option
 @click.option(
     "--keep-previous",
@@ -70,8 +68,8 @@ __all__ = ["command"]
     help="How long the source's snapshot is held for --resume after a run has died.",
 )
 @state_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbmask import __version__
+from dbmask.atomic import write_text
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
 from dbmask.errors import CheckFailed
+from dbmask.keys import KeyRing
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
+from dbmask.schema import TableName
+from dbmask.spi import Source
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["Certificate", "Check", "describe", "failed", "now", "policy_facts", "write_certificate"]
+__all__ = ["Certificate", "Check", "describe", "failed", "now", "of_run", "policy_facts", "write_certificate"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,43 @@ class Certificate:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
+
+
+class Run(Protocol):
+    """What a run knows when it ends."""
+
+    policy: Policy
+    plan: Plan
+    keys: KeyRing
+    source: Source
+    position: str
+    rows: dict[TableName, int]
+    seconds: dict[TableName, float]
+    found: dict[TableName, dict[str, Any]]
+    checks: list[Check]
+    not_looked_at: list[str]
+    left_out: tuple[str, ...]
+    literals: list[str]
+
+
+def of_run(run: Run, began: str, target: str, job: str) -> Certificate:
+    """The certificate of a run that ends now; ``target`` is the identity of what it wrote. Raises ConnectorError."""
+    return Certificate(
+        started=began,
+        finished=now(),
+        source=run.source.identity(),
+        target=target,
+        snapshot=run.position,
+        key_fingerprint=run.keys.fingerprint(),
+        tables=describe(run.plan, run.rows, run.seconds, run.found),
+        checks=run.checks,
+        not_looked_at=run.not_looked_at,
+        left_out=run.left_out,
+        literals=run.literals,
+        warnings=[str(w) for w in run.plan.warnings],
+        job=job,
+        **policy_facts(run.policy),
+    )
 
 
 def describe(
@@ -121,7 +161,7 @@ def write_certificate(certificate: Certificate, path: Path, key: SigningKey | No
     else:
         texts = {path: texts[path.with_suffix(".html")]}
     for place, text in texts.items():
-        _write(place, text)
+        write_text(place, text)
     return tuple(texts)
 
 
@@ -142,15 +182,6 @@ def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key:
             f"{error}\nThe certificate {path} that would say so cannot be written: {reason}", error.checks
         )
     return CheckFailed(f"{error}\nCertificate, which says so: {path}", error.checks, path)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + f".{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def now() -> str:

@@ -161,10 +161,10 @@ def clone(
             with run.show:
                 _build(run)
         except CheckFailed as error:
-            raise cert.failed(error, _certificate(run, began, job), path, signer) from None
+            raise cert.failed(error, cert.of_run(run, began, made.identity(), job), path, signer) from None
         book.finished(str(certificate or ""))
         _record_kept(policy, plan)
-        result = _certificate(run, began, job)
+        result = cert.of_run(run, began, made.identity(), job)
     if path is not None:
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
@@ -189,25 +189,6 @@ def _early(
     if resume or not goes_in_chunks(source, target):
         return Early()
     return Early.start(urls, options.jobs, lasting and source.capabilities.joins_late, options.grace)
-
-
-def _certificate(run: _Run, began: str, job: str) -> cert.Certificate:
-    return cert.Certificate(
-        started=began,
-        finished=cert.now(),
-        source=run.source.identity(),
-        target=run.target.identity(),
-        snapshot=run.position,
-        key_fingerprint=run.keys.fingerprint(),
-        tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
-        checks=run.checks,
-        not_looked_at=run.not_looked_at,
-        left_out=run.left_out,
-        literals=run.literals,
-        warnings=[str(w) for w in run.plan.warnings],
-        job=job,
-        **cert.policy_facts(run.policy),
-    )
 
 
 def _record_kept(policy: Policy, plan: Plan) -> None:

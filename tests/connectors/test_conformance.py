@@ -20,7 +20,7 @@ from dbmask.schema import Kind, Schema, Table
 from dbmask.spi import Connector, Reader, Source, Target, TargetTable
 from dbmask_sql.canonical import canonicalizer
 from tests.connectors.copying import copy, plain_query, statement, target_tables
-from tests.connectors.places import KINDS, Place, place_of
+from tests.connectors.places import KINDS, Place, loaded_place
 
 COLUMNS = ("id", "name", "born", "amount", "rate", "colour", "team")
 GAPS = {"server-identity", "position", "atomic", "replaces", "own-ddl"}
@@ -31,12 +31,8 @@ IDS = [1, 2, 3, 4, 5, 6, 7]
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A loaded database, and room for a replica."""
-    made = place_of(request.param, tmp_path, request.getfixturevalue)
-    try:
-        made.load()
+    with loaded_place(request.param, tmp_path, request.getfixturevalue) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture
