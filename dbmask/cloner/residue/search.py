@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.cloner.certificate import Check
 from dbmask.cloner.prints import Membership
 from dbmask.cloner.residue.places import Place, Searched, Sides, all_of, fit_columns, note_hits, places_of, searched
-from dbmask.cloner.residue.suspects import suspects
+from dbmask.cloner.residue.suspects import suspects, telling_columns
 from dbmask.cloner.residue.texts import inner_texts, long_numbers, long_texts, texts_of
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, TablePlan
@@ -130,15 +130,19 @@ def _exactly(
 
 def _searched(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides) -> tuple[list[Searched], list[str]]:
     """The masked columns of a table whose values are telling, and the names of those whose values are not."""
-    hashes: list[list[Hashes]] = [[] for _ in fit]
-    present = [0] * len(fit)
-    for batch in texts_of(sides.source, sides.of_source(plan, fit)):
+    tell = telling_columns(plan, fit, sides)
+    low = [f"{plan.name}.{c.column.name}" for c in fit if c not in tell]
+    if not tell:
+        return [], low
+    hashes: list[list[Hashes]] = [[] for _ in tell]
+    present = [0] * len(tell)
+    for batch in texts_of(sides.source, sides.of_source(plan, tell)):
         for i, values in enumerate(batch):
             present[i] += len(values) - values.count(None)
-            number = fit[i].column.type.kind is Kind.INTEGER
+            number = tell[i].column.type.kind is Kind.INTEGER
             hashes[i].append(_hashed(long_numbers(values) if number else telling_among(long_texts(values))))
-    made, low = [], []
-    for c, parts, seen in zip(fit, hashes, present, strict=True):
+    made = []
+    for c, parts, seen in zip(tell, hashes, present, strict=True):
         one = searched(f"{plan.name}.{c.column.name}", parts, seen, sides.modulus(plan))
         if 2 * sum(map(len, parts)) < seen or not len(one.hashes):
             low.append(one.name)

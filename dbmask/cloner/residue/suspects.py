@@ -16,7 +16,7 @@ from dbmask.errors import ConnectorError
 from dbmask.planner import ColumnPlan, TablePlan
 from dbmask.planner.telling import telling_among
 from dbmask.schema import Kind, TableName
-from dbmask.spi import PrintsTexts, Reader
+from dbmask.spi import PrintsTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     Hashes = np.ndarray[Any, np.dtype[np.int64]]
 
-__all__ = ["suspects"]
+__all__ = ["suspects", "telling_columns"]
 
 _SAMPLE = 20_000
-"""About how many rows of a table tell whether a column's values are telling."""
+"""About how many rows of a larger table tell whether a column's values are telling."""
 _PROBES = (
     "Example Value 1",
     "example value 1 ",
@@ -53,7 +53,7 @@ def suspects(
     wanted: list[Searched] = []
     low: list[str] = []
     for plan in plans:
-        tell = _telling(plan, columns[plan.name], sides)
+        tell = telling_columns(plan, columns[plan.name], sides)
         low += [f"{plan.name}.{c.column.name}" for c in columns[plan.name] if c not in tell]
         if tell:
             wanted += _wanted(plan, tell, source, sides, seed)
@@ -77,24 +77,21 @@ def _agree(source: PrintsTexts, replica: PrintsTexts, seed: int) -> bool:
     return bool(here == there and here[0] == here[1] and here[2] == here[3])
 
 
-def _telling(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides) -> list[ColumnPlan]:
-    """The columns of which half of a sample's values are telling."""
-    from sqlglot import exp
-
-    if not fit:
-        return []
+def telling_columns(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides) -> list[ColumnPlan]:
+    """The columns of which half of a sample's values are telling; all where there is no key to take a sample by."""
     count = sides.rows.get(plan.name, 0)
-    query = sides.of_source(plan, fit, max(1, count // _SAMPLE))
-    if count > _SAMPLE and "where" not in query.args:  # without a key that can be reckoned with
-        query = query.where(exp.LT(this=exp.Rand(), expression=exp.Literal.number(f"{_SAMPLE / count:.8f}")))
+    if not fit or count <= 2 * _SAMPLE:
+        return list(fit)
+    query = sides.of_source(plan, fit, count // _SAMPLE)
+    if query.args.get("where") is None:
+        return list(fit)
     seen, told = [0] * len(fit), [0] * len(fit)
-    reader: Reader = sides.source
-    for batch in reader.read(query):
+    for batch in sides.source.read(query):
         for i, values in enumerate(batch):
             seen[i] += len(values) - values.count(None)
             number = fit[i].column.type.kind is Kind.INTEGER
             told[i] += len(long_numbers(values) if number else telling_among(long_texts(values)))
-    return [c for c, n, of in zip(fit, told, seen, strict=True) if 2 * n >= of and (n or count > _SAMPLE)]
+    return [c for c, n, of in zip(fit, told, seen, strict=True) if 2 * n >= of]
 
 
 def _wanted(
