@@ -19,6 +19,7 @@ from dbmask.cli.common import (
     state_option,
     state_url,
 )
+from dbmask.cli.found import failed_as
 
 __all__ = ["command"]
 
@@ -54,16 +55,17 @@ def command(
     from dbmask.cloner.progress import Quiet, reporter
 
     loaded, keys = load_policy(policy, key_file)
-    done = apply(
-        loaded,
-        target,
-        database,
-        certificate=certificate,
-        sign_with=sign_with,
-        keys=keys,
-        show=Quiet() if quiet else reporter(sys.stderr),
-        state=state_url(state),
-    )
+    with failed_as(form):
+        done = apply(
+            loaded,
+            target,
+            database,
+            certificate=certificate,
+            sign_with=sign_with,
+            keys=keys,
+            show=Quiet() if quiet else reporter(sys.stderr),
+            state=state_url(state),
+        )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if form == "json":

@@ -23,15 +23,13 @@ from dbmask.cli.common import (
     state_url,
     subset_options,
 )
-from dbmask.cli.found import say_texts
+from dbmask.cli.found import failed_as, say_texts
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
     from dbmask.schema import TableName
 
 __all__ = ["command"]
-
-"""So many rows without findings are named in the output; the certificate names more."""
 
 
 @click.command("clone")
@@ -99,22 +97,23 @@ def command(
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = clone(
-        loaded,
-        source,
-        target,
-        overwrite=overwrite,
-        certificate=certificate,
-        sign_with=sign_with,
-        keep_previous=keep_previous,
-        keys=keys,
-        show=show,
-        state=state_url(state),
-        resume=resume,
-        options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
-        share=share,
-        max_rows=max_rows,
-    )
+    with failed_as(form):
+        done = clone(
+            loaded,
+            source,
+            target,
+            overwrite=overwrite,
+            certificate=certificate,
+            sign_with=sign_with,
+            keep_previous=keep_previous,
+            keys=keys,
+            show=show,
+            state=state_url(state),
+            resume=resume,
+            options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
+            share=share,
+            max_rows=max_rows,
+        )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
     texts = _texts(done.certificate.tables)

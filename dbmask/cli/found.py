@@ -1,13 +1,17 @@
-"""What masks of texts found, as commands say it."""
+"""What was found, as commands say it: by masks of texts, by checks that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
-__all__ = ["say_texts"]
+from dbmask.errors import CheckFailed
+
+__all__ = ["failed_as", "say_texts"]
 
 _SHOWN = 5
 
@@ -23,3 +27,19 @@ def say_texts(texts: Mapping[str, Any], *, err: bool = False) -> None:
             shown = ", ".join(found["rows_without_findings"][:_SHOWN])
             more = " ..." if found["without_findings"] > _SHOWN else ""
             click.echo(f"{column}: nothing was found in {found['without_findings']:,} texts: {shown}{more}", err=err)
+
+
+@contextlib.contextmanager
+def failed_as(form: str) -> Iterator[None]:
+    """Where ``form`` is "json", print the checks that failed as JSON too, before the error is told."""
+    try:
+        yield
+    except CheckFailed as error:
+        if form == "json":
+            facts = {
+                "certificate": str(error.certificate) if error.certificate else None,
+                "passed": False,
+                "failed": [{"subject": subject, "found": found} for subject, found in error.checks],
+            }
+            click.echo(json.dumps(facts, indent=2))
+        raise

@@ -178,8 +178,10 @@ def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key:
         write_certificate(certificate, path, key)
     except OSError as problem:
         reason = (problem.strerror or "it could not be written").lower()
-        return CheckFailed(f"{error}\nThe certificate {path} that would say so cannot be written: {reason}")
-    return CheckFailed(f"{error}\nCertificate, which says so: {path}")
+        return CheckFailed(
+            f"{error}\nThe certificate {path} that would say so cannot be written: {reason}", error.checks
+        )
+    return CheckFailed(f"{error}\nCertificate, which says so: {path}", error.checks, path)
 
 
 def now() -> str:

@@ -225,9 +225,9 @@ def _build(run: _Run) -> None:
             if run.before_publish is not None and all(c.passed for c in run.checks):
                 made = Built(run.plan, loading.jobs, structure, run.source, loaded.reader, run.target, run.rows)
                 run.before_publish(made)
-        failed = [c for c in run.checks if not c.passed]
+        failed = [(c.subject, c.found) for c in run.checks if not c.passed]
         if failed:
-            raise CheckFailed("verification failed:\n" + "\n".join(f"{c.subject}: {c.found}" for c in failed))
+            raise CheckFailed("verification failed:\n" + "\n".join(map(": ".join, failed)), failed)
         run.book.phase("publish")
         run.target.publish()
     except BaseException as error:  # Ctrl-C too: nothing half-done stays, but what a later run can go on with

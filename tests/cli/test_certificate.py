@@ -113,6 +113,20 @@ def test_checks_that_fail_are_certified_too(
     assert "failed" in Path("c.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize("verb", [CLONE, APPLY], ids=["clone", "apply"])
+@pytest.mark.parametrize("more", [[], ["--certificate", "c.json"]], ids=["", "certified"])
+def test_checks_that_fail_are_json_too(verb: list[str], more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    leak()
+    Path("copy.db").write_bytes(Path("shop.db").read_bytes())
+    capsys.readouterr()
+    assert run([*verb, "--format", "json", *more]) == 3
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert facts["passed"] is False and facts["certificate"] == (more[1] if more else None)
+    assert [f["subject"] for f in facts["failed"]] == ["main.p.mail"] and "main.log.x" in facts["failed"][0]["found"]
+    assert "verification failed" in said.err
+
+
 def test_where_the_failed_one_cannot_be_written_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     leak()
     Path("c.html").mkdir()
