@@ -118,15 +118,22 @@ def command(
         click.echo(f"Warning: {warning}", err=True)
     texts = _texts(done.certificate.tables)
     if form == "json":
-        facts: dict[str, Any] = {
-            "tables": {str(n): _table(done, n) for n in done.rows},
-            "certificate": str(done.certificate_path) if done.certificate_path else None,
-            "passed": done.certificate.passed,
-        }
-        if texts:
-            facts["texts"] = texts
-        click.echo(json.dumps(facts, indent=2))
-        return
+        click.echo(json.dumps(_facts(done, texts), indent=2))
+    else:
+        _say(done, texts)
+
+
+def _facts(done: CloneResult, texts: dict[str, Any]) -> dict[str, Any]:
+    """The result as plain data."""
+    return {
+        "tables": {str(n): _table(done, n) for n in done.rows},
+        "certificate": str(done.certificate_path) if done.certificate_path else None,
+        "passed": done.certificate.passed,
+        **({"texts": texts} if texts else {}),
+    }
+
+
+def _say(done: CloneResult, texts: dict[str, Any]) -> None:
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
     say_texts(texts)

@@ -123,8 +123,7 @@ def clone(
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
-    ``state`` is the URL of the state database: with it a run that died, or that a database failed, can be continued by
-    ``resume``.
+    ``state`` is the URL of the state database: with it ``resume`` continues a run that died, or that a database failed.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
@@ -137,7 +136,7 @@ def clone(
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = Path(certificate) if certificate else None, SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     with ExitStack() as stack:
         opened = stack.enter_context(closing(connector_for(source).source(source)))
@@ -152,23 +151,25 @@ def clone(
         choice = Choice.of(policy, plan, share, max_rows, resume)
         if choice.needed:
             early.end()
-        run = _Run(
-            policy, plan, ring, opened, made, show or Quiet(), *moving, book, early, resume, choice, before_publish
-        )
-        path = Path(certificate) if certificate else None
-        job = "apply" if in_place else "clone"
-        try:
-            with run.show:
-                _build(run)
-        except CheckFailed as error:
-            raise cert.failed(error, cert.of_run(run, began, made.identity(), job), path, signer) from None
+        facts = policy, plan, ring, opened, made, show or Quiet()
+        run = _Run(*facts, *moving, book, early, resume, choice, before_publish)
+        result = _verified(run, began, "apply" if in_place else "clone", path, signer)
         book.finished(str(certificate or ""))
         _record_kept(policy, plan)
-        result = cert.of_run(run, began, made.identity(), job)
     if path is not None:
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
     return CloneResult(plan, run.rows, run.seconds, result, path, chunks)
+
+
+def _verified(run: _Run, began: str, job: str, path: Path | None, signer: SigningKey | None) -> cert.Certificate:
+    """Build the replica; the certificate of what stands. Raises CheckFailed, once the certificate that says so is written."""
+    try:
+        with run.show:
+            _build(run)
+    except CheckFailed as error:
+        raise cert.failed(error, cert.of_run(run, began, run.target.identity(), job), path, signer) from None
+    return cert.of_run(run, began, run.target.identity(), job)
 
 
 def _prepare(source: Source, target: Target, overwrite: bool, in_place: bool) -> None:

@@ -125,7 +125,7 @@ class _Matches(Reporting):
         texts = [self._text(v) for v in columns[0]]
         found = [[] if t is None else self.spans(t) for t in texts]
         rows = [i for i, spans in enumerate(found) for _ in spans]
-        pieces = [texts[i][a:b] for i, spans in enumerate(found) for a, b in spans]  # type: ignore[index]
+        pieces = [t[a:b] for t, spans in zip(texts, found, strict=True) if t is not None for a, b in spans]
         masked = iter(self._masked(pieces, rows, columns[1:]))
         return [[None if t is None else self._joined(t, spans, masked) for t, spans in zip(texts, found, strict=True)]]
 

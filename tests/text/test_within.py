@@ -90,6 +90,6 @@ def test_the_certificate_and_the_command_count_them(
 
 def test_masks_without_texts_have_no_report() -> None:
     note, ward = (Column(name, ColumnType(Kind.TEXT, "text")) for name in ("note", "ward"))
-    columns = Columns((note,), {"note": note, "ward": ward}, "visit")
+    columns = Columns((note,), {"note": note, "ward": ward}, table="visit")
     for spec in ({"mask": "chain", "masks": ["redact", "keep"]}, when("keep", "redact"), "redact"):
         assert report_of(build_mask(spec).bind(columns, example_keys())) is None
