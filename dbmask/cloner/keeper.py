@@ -32,6 +32,7 @@ _START_SECONDS = 60.0
 _END = b"end\n"
 _TAKE = b"take\n"
 _KEEP = b"keep\n"
+_GIVE_UP = b"giveup\n"
 
 
 class Keeper:
@@ -65,6 +66,15 @@ class Keeper:
         """Hold a keeper that another process has started; None where it is gone."""
         found = cls(address)
         return found if address and found._connect() else None
+
+    @classmethod
+    def give_up(cls, address: str) -> None:
+        """Nobody will ask for this keeper's snapshot any more: it ends when those who use it now have ended."""
+        found = cls.reach(address)
+        if found is not None and found._line is not None:
+            with contextlib.suppress(OSError):
+                found._line.sendall(_GIVE_UP)
+            found.close()
 
     def _connect(self) -> bool:
         line = socket.socket(socket.AF_UNIX)
@@ -181,7 +191,7 @@ def _wait(server: socket.socket, grace: float) -> list[socket.socket]:
             said = _received(ready)
             if said == _END:
                 return clients
-            noted = noted or said == _KEEP
+            noted = said == _KEEP or (noted and said != _GIVE_UP)
             if not said:
                 alone = time.monotonic()
                 if isinstance(ready, int):

@@ -19,7 +19,7 @@ from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
-from dbmask.cloner.resume import earlier_run
+from dbmask.cloner.resume import earlier_run, superseded
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
@@ -263,6 +263,7 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         row, earlier = earlier_run(run.book, place, facts)
         run.book.go_on(row, run.options.jobs)
     else:
+        superseded(run.book, place)
         run.book.begin(target=place, policy=run.policy.path, jobs=run.options.jobs, **facts)
     return Loading(
         run.urls,

@@ -180,6 +180,22 @@ def end_keeper(place: Place) -> None:
     keeper.end()
 
 
+def test_a_new_run_lets_go_of_the_snapshot_of_the_one_before(own: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = Faults(monkeypatch)
+    faults.arm("rows")
+    with pytest.raises(ConnectorError, match="went away"):
+        run_clone(own, state=own.state)
+    faults.disarm()
+    with State(own.state) as state:
+        address = state.runs(1)[0].keeper
+    assert Path(address).exists()
+    assert run_clone(own, state=own.state).certificate.passed
+    deadline = time.monotonic() + 30
+    while Path(address).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(address).exists()
+
+
 @pytest.mark.parametrize("snapshot", ["held", "gone"])
 @pytest.mark.parametrize("phase", ["rows", "finish", "verify", "publish"])
 def test_a_run_is_resumed(own: Place, monkeypatch: pytest.MonkeyPatch, phase: str, snapshot: str) -> None:

@@ -77,3 +77,14 @@ def test_it_is_found_while_its_grace_lasts(url: str) -> None:
 
 def test_it_ends_after_its_grace(url: str) -> None:
     assert gone(killed_starter(url, 0.2, "shared keep"))
+
+
+def test_it_is_given_up_while_somebody_uses_it(url: str) -> None:
+    address = killed_starter(url, 600.0, "shared keep")
+    user = Keeper.reach(address)
+    assert user is not None
+    Keeper.give_up(address)
+    Keeper.give_up(f"{address}-that-is-gone")
+    assert not gone(address, 0.3)
+    user.close()
+    assert gone(address)
