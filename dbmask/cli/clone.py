@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +22,7 @@ from dbmask.cli.common import (
     state_url,
     subset_options,
 )
-from dbmask.cli.found import failed_as, say_texts
+from dbmask.cli.found import failed_as, say_texts, texts_in
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -116,7 +115,7 @@ def command(
         )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    texts = _texts(done.certificate.tables)
+    texts = texts_in(done.certificate.tables)
     if form == "json":
         click.echo(json.dumps(_facts(done, texts), indent=2))
     else:
@@ -152,14 +151,4 @@ def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
         "chunks": chunks,
         "chunks_reused": reused,
         "seconds": round(done.seconds[name], 3),
-    }
-
-
-def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What text masks found, by column."""
-    return {
-        f"{table['table']}.{column['column']}": column["found"]
-        for table in tables
-        for column in table["columns"]
-        if "found" in column
     }

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from dbmask.errors import CheckFailed
 
-__all__ = ["failed_as", "say_texts"]
+__all__ = ["failed_as", "say_texts", "texts_in"]
 
 _SHOWN = 5
+
+
+def texts_in(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What text masks found, by column, of a certificate's tables."""
+    return {
+        f"{table['table']}.{column['column']}": column["found"]
+        for table in tables
+        for column in table["columns"]
+        if "found" in column
+    }
 
 
 def say_texts(texts: Mapping[str, Any], *, err: bool = False) -> None:

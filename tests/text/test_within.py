@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -86,6 +87,9 @@ def test_the_certificate_and_the_command_count_them(
     assert len(found["note"]["rows_without_findings"]) == without
     by = ", ".join(f"{label} by {matcher}: {count}" for (label, matcher), count in sorted(spans.items()))
     assert f"visit.note: {texts} texts, {by}" in said
+    shutil.copy("a.db", "copy.db")
+    assert run(["apply", "p.json", "--target", "sqlite:///copy.db", "--database", "copy.db", "--quiet"]) == 0
+    assert f"visit.note: {texts} texts, {by}" in capsys.readouterr().out
 
 
 def test_masks_without_texts_have_no_report() -> None:
