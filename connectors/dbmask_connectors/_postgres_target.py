@@ -34,6 +34,7 @@ from dbmask_connectors._postgres_foreign import foreign_structure, search_path
 from dbmask_connectors._postgres_keys import check_foreign_keys
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
+from dbmask_connectors._postgres_shared import reading
 from dbmask_connectors._postgres_source import identity_of
 
 if TYPE_CHECKING:
@@ -229,15 +230,9 @@ class PostgresTarget:
         with translated(str(self.address)):
             return check_foreign_keys(self.built, structure)
 
-    @contextmanager
-    def reader(self) -> Iterator[Reader]:
+    def reader(self) -> AbstractContextManager[Reader]:
         """A snapshot of what was built."""
-        with contextlib.closing(connect(self.address, self._name or None)) as connection:
-            reader = PostgresReader(connection, str(self.address))
-            try:
-                yield reader
-            finally:
-                reader.close()
+        return reading(self.address, self._name or None)
 
     def publish(self) -> None:
         """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
