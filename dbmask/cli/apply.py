@@ -19,7 +19,7 @@ from dbmask.cli.common import (
     state_option,
     state_url,
 )
-from dbmask.cli.found import failed_as, say_texts, texts_in
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 __all__ = ["command"]
 
@@ -81,9 +81,4 @@ def command(
     count = len(done.certificate.checks)
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows rewritten; {count} checks passed.")
     say_texts(texts)
-    for item in done.certificate.left_out:
-        click.echo(f"Lost: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_rest(done, "Lost")

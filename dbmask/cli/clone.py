@@ -22,7 +22,7 @@ from dbmask.cli.common import (
     state_url,
     subset_options,
 )
-from dbmask.cli.found import failed_as, say_texts, texts_in
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -136,12 +136,7 @@ def _say(done: CloneResult, texts: dict[str, Any]) -> None:
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
     say_texts(texts)
-    for item in done.certificate.left_out:
-        click.echo(f"Not in the replica: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_rest(done, "Not in the replica")
 
 
 def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
