@@ -80,7 +80,7 @@ class PostgresTarget:
 
     @property
     def built(self) -> psycopg.Connection[Any]:
-        """A connection to the database that is being built."""
+        """A connection to the database that is being built. Raises ConnectorError."""
         if self._built is None:
             raise ConnectorError(f"{self.address}: nothing is being built")
         return self._built
@@ -94,7 +94,7 @@ class PostgresTarget:
             return identity_of(connection)
 
     def check(self, overwrite: bool) -> None:
-        """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten."""
+        """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten. Raises UsageError."""
         database = self.address.database
         if database in ("template0", "template1"):
             raise UsageError(f"{self.address}: a template database cannot be a target")
@@ -144,7 +144,7 @@ class PostgresTarget:
             self._built.execute("SET synchronous_commit = off")
 
     def adopt(self, building: str) -> bool:
-        """Take over the database of a run that died; what else such runs left beside this target goes."""
+        """Take over the database of a run that died; what else such runs left beside this target goes. Raises ConnectorError."""
         with translated(str(self.address)):
             there = swap.number_of(self.admin, building) and swap.is_ours(self.admin, building)
             if there and not swap.take_over(self.admin, building):
@@ -235,7 +235,7 @@ class PostgresTarget:
         return reading(self.address, self._name or None)
 
     def publish(self) -> None:
-        """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
+        """Rename the built database into the target's place, in one transaction; sessions on the old one end. Raises ConnectorError."""
         database = self.address.database
         with translated(str(self.address)):
             ledger.drop(self.built)

@@ -29,7 +29,7 @@ _Batches = Iterator[tuple[list[Any], Callable[[int], str]]]
 def mask_records(
     job: FileJob, source: Format, target: Format, stream: BinaryIO | None, output: Path, duck: Duck | None = None
 ) -> FileResult:
-    """Mask records; see mask_file. ``duck`` is the session of a Parquet file, ``stream`` the bytes of a JSON one."""
+    """Mask records; see mask_file. ``duck`` is the session of a Parquet file, ``stream`` the bytes of a JSON one. Raises UsageError."""
     if isinstance(job.what, Policy):
         if stream is None:
             raise UsageError("a policy masks a Parquet file as a table")
