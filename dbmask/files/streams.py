@@ -57,7 +57,7 @@ def mask_records(
         _to_table(batches, masker, target, output, job, kept)
     masker.finish(job.allow_missing)
     warnings += [f"{rule.path}: every value became the default" for rule in masker.only_default]
-    return FileResult(masker.records, tuple(masker.unruled), tuple(warnings))
+    return FileResult(masker.records, tuple(masker.unruled), tuple(warnings), masker.found)
 
 
 def _from_json(text: JsonText, limit: int | None) -> _Batches:
