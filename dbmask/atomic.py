@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dbmask.errors import UsageError
 
-__all__ = ["appearing", "mode_of", "replacing", "synced", "write_text"]
+__all__ = ["appearing", "mode_of", "replacing", "require_place", "synced", "write_text"]
 
 
 @contextmanager
@@ -41,6 +41,16 @@ def appearing(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from None
         yield made
+
+
+def require_place(path: Path) -> None:
+    """Say before a long run what would be found at its end: raises UsageError where no file can be made at ``path``."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: no file may be made in {path.parent}")
 
 
 def write_text(path: Path, text: str, mode: int | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbmask.atomic import appearing, mode_of, replacing, write_text
+from dbmask.atomic import appearing, mode_of, replacing, require_place, write_text
 from dbmask.errors import UsageError
 
 
@@ -50,3 +50,11 @@ def test_a_place_that_cannot_be_written_to_is_the_users(tmp_path: Path) -> None:
         appearing(tmp_path / "nowhere" / "out"),
     ):
         pytest.fail("there is no such folder")
+
+
+def test_a_place_is_looked_at_beforehand(tmp_path: Path) -> None:
+    require_place(tmp_path / "new")
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / "no" / "file", "there is no folder")):
+        with pytest.raises(UsageError, match=why):
+            require_place(path)
+    assert os.listdir(tmp_path) == []

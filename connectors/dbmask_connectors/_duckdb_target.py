@@ -93,7 +93,7 @@ class DuckDBTarget(FileTarget):
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """INSERT INTO ... SELECT from the attached source; None where the source is no DuckDB file."""
+        """INSERT INTO ... SELECT from the attached source; None where the source is no DuckDB file. Raises UsageError."""
         if not isinstance(source, DuckDBSource) or not isinstance(reader, DuckDBReader):
             return None
         if not self._in_place and source.identity() == self.identity():

@@ -145,11 +145,11 @@ class _Answer:
 
     def check(self) -> None:
         """Raise what the server said."""
-        from psycopg import DatabaseError, errors
+        from psycopg import DatabaseError, Error, errors
 
         if self._state:
             try:
-                kind: type[DatabaseError] = errors.lookup(self._state)  # type: ignore[assignment]
+                kind: type[Error] = errors.lookup(self._state)
             except KeyError:
                 kind = type("UnknownState", (DatabaseError,), {"sqlstate": self._state})
             raise kind("the server reported an error")

@@ -96,7 +96,7 @@ class SQLiteTarget(FileTarget):
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot."""
+        """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot. Raises UsageError."""
         if not isinstance(source, SQLiteSource) or not isinstance(reader, Snapshot):
             return None
         if not self._in_place and source.identity() == self.identity():

@@ -19,7 +19,7 @@ from dbmask.cli.common import (
     state_option,
     state_url,
 )
-from dbmask.cli.found import failed_as
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 __all__ = ["command"]
 
@@ -68,19 +68,17 @@ def command(
         )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    texts = texts_in(done.certificate.tables)
     if form == "json":
         facts = {
             "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
+            **({"texts": texts} if texts else {}),
         }
         click.echo(json.dumps(facts, indent=2))
         return
     count = len(done.certificate.checks)
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows rewritten; {count} checks passed.")
-    for item in done.certificate.left_out:
-        click.echo(f"Lost: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_texts(texts)
+    say_rest(done, "Lost")

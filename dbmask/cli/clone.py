@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +22,7 @@ from dbmask.cli.common import (
     state_url,
     subset_options,
 )
-from dbmask.cli.found import failed_as, say_texts
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
@@ -116,7 +115,7 @@ def command(
         )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    texts = _texts(done.certificate.tables)
+    texts = texts_in(done.certificate.tables)
     if form == "json":
         click.echo(json.dumps(_facts(done, texts), indent=2))
     else:
@@ -137,12 +136,7 @@ def _say(done: CloneResult, texts: dict[str, Any]) -> None:
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
     say_texts(texts)
-    for item in done.certificate.left_out:
-        click.echo(f"Not in the replica: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_rest(done, "Not in the replica")
 
 
 def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
@@ -152,14 +146,4 @@ def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
         "chunks": chunks,
         "chunks_reused": reused,
         "seconds": round(done.seconds[name], 3),
-    }
-
-
-def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What text masks found, by column."""
-    return {
-        f"{table['table']}.{column['column']}": column["found"]
-        for table in tables
-        for column in table["columns"]
-        if "found" in column
     }

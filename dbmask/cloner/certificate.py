@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dbmask import __version__
-from dbmask.atomic import write_text
+from dbmask.atomic import require_place, write_text
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, DbmaskError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
@@ -20,7 +20,17 @@ from dbmask.schema import TableName
 from dbmask.spi import Source
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["Certificate", "Check", "describe", "failed", "now", "of_run", "policy_facts", "write_certificate"]
+__all__ = [
+    "Certificate",
+    "Check",
+    "describe",
+    "failed",
+    "now",
+    "of_run",
+    "place_of",
+    "policy_facts",
+    "write_certificate",
+]
 
 
 @dataclass(frozen=True)
@@ -149,11 +159,27 @@ def policy_facts(policy: Policy) -> dict[str, str]:
     }
 
 
+def place_of(certificate: str | Path | None) -> Path | None:
+    """Where the certificate goes, if there is to be one. Raises UsageError where no file can be made there."""
+    if certificate:
+        require_place(Path(certificate))
+    return Path(certificate) if certificate else None
+
+
 def write_certificate(certificate: Certificate, path: Path, key: SigningKey | None = None) -> tuple[Path, ...]:
     """Write it as canonical JSON (RFC 8785) and as a page beside it, each complete or not at all; signed where there is a ``key``.
 
-    Returns both paths; a ``path`` that ends in .html is the page's, and no other file is written. Raises OSError.
+    Returns both paths; a ``path`` that ends in .html is the page's, and no other file is written.
+    Raises DbmaskError where the disk does not take it.
     """
+    try:
+        return _write(certificate, path, key)
+    except OSError as error:
+        done = "both are compared" if certificate.job == "verify" else "what was masked is in place"
+        raise DbmaskError(f"{done}, but the certificate {path} cannot be written: {_reason(error)}") from None
+
+
+def _write(certificate: Certificate, path: Path, key: SigningKey | None) -> tuple[Path, ...]:
     document = signed(certificate.as_dict(), key)
     texts = {path.with_suffix(".html"): render(document)}
     if path.suffix.lower() not in (".html", ".htm"):
@@ -175,13 +201,16 @@ def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key:
     said = "a check failed: what this certificate describes was not put in place, and what was there before stays"
     certificate = replace(certificate, warnings=(*certificate.warnings, said))
     try:
-        write_certificate(certificate, path, key)
+        _write(certificate, path, key)
     except OSError as problem:
-        reason = (problem.strerror or "it could not be written").lower()
         return CheckFailed(
-            f"{error}\nThe certificate {path} that would say so cannot be written: {reason}", error.checks
+            f"{error}\nThe certificate {path} that would say so cannot be written: {_reason(problem)}", error.checks
         )
     return CheckFailed(f"{error}\nCertificate, which says so: {path}", error.checks, path)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "it could not be written").lower()
 
 
 def now() -> str:

@@ -46,7 +46,7 @@ def verify_replica(
     Raises PlanError, UsageError where both are one database, ConnectorError where one cannot be read.
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     seen = show or Quiet()
     with closing(connector_for(target).source(target)) as replica:
@@ -83,8 +83,8 @@ def verify_replica(
             job="verify",
             **cert.policy_facts(policy),
         )
-    if certificate:
-        cert.write_certificate(result, Path(certificate), signer)
+    if path is not None:
+        cert.write_certificate(result, path, signer)
     return result
 
 

@@ -88,7 +88,7 @@ def apply(
     every problem before anything is written, ConnectorError, MaskError and CheckFailed with all as it was.
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     _require_name(target, database)
     with closing(connector_for(target).source(target)) as opened:
@@ -108,7 +108,6 @@ def apply(
             )
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         run = _Run(policy, plan, ring, show or Quiet(), opened)
-        path = Path(certificate) if certificate else None
         try:
             with run.show:
                 _rewrite(run, opened)

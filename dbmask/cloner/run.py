@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dbmask.atomic import require_place
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
@@ -136,7 +137,7 @@ def clone(
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
-    path, signer = Path(certificate) if certificate else None, SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     with ExitStack() as stack:
         opened = stack.enter_context(closing(connector_for(source).source(source)))
@@ -144,7 +145,7 @@ def clone(
         how = options or Options()
         moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
         early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
-        plan = plan_source(policy, opened, Profile.CLONE, ring).require()
+        plan = _planned(policy, opened, ring)
         _prepare(opened, made, overwrite, in_place)
         keep_replaced(made, policy, keep_previous)
         book = stack.enter_context(closing(open_book(state, ring)))
@@ -172,6 +173,15 @@ def _verified(run: _Run, began: str, job: str, path: Path | None, signer: Signin
     return cert.of_run(run, began, run.target.identity(), job)
 
 
+def _planned(policy: Policy, source: Source, keys: KeyRing) -> Plan:
+    """The plan. Raises PlanError, and UsageError where dbmask.lock will have to be written and cannot be."""
+    plan = plan_source(policy, source, Profile.CLONE, keys).require()
+    lock = _unrecorded(policy, plan)
+    if lock is not None and lock.path:
+        require_place(Path(lock.path))
+    return plan
+
+
 def _prepare(source: Source, target: Target, overwrite: bool, in_place: bool) -> None:
     """Refuse a target that may not be written."""
     if not in_place:
@@ -194,10 +204,15 @@ def _early(
 
 def _record_kept(policy: Policy, plan: Plan) -> None:
     """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
+    made = _unrecorded(policy, plan)
+    if made is not None:
+        made.write()
+
+
+def _unrecorded(policy: Policy, plan: Plan) -> Lock | None:
     lock = Lock.beside(policy.path)
     kept = kept_columns(resolve(policy, plan.schema, lock))
-    if any(lock.columns(name) is None for name in kept):
-        lock.recording(kept, policy.digest).write()
+    return lock.recording(kept, policy.digest) if any(lock.columns(name) is None for name in kept) else None
 
 
 def _build(run: _Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dbmask.errors import BindError, KeySourceError, MaskError, Problem
@@ -9,6 +10,7 @@ from dbmask.files.json_text import document, dumps
 from dbmask.files.numbers import NumberText, as_number
 from dbmask.files.rules import Rule, RulesError
 from dbmask.keys import KeyRing
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Columns
 from dbmask.schema import Column, ColumnType, Kind
 
@@ -34,7 +36,7 @@ def refusal(mask: str) -> str:
     return f"{mask} cannot mask this value"
 
 
-class RuleBound:
+class RuleBound(Reporting):
     """A rule bound to the types of the values that it meets. Raises RulesError where no type of value suits the mask."""
 
     def __init__(self, rule: Rule, keys: KeyRing) -> None:
@@ -55,6 +57,10 @@ class RuleBound:
     def refusal(self) -> str:
         """What is said of a value that the mask cannot take."""
         return refusal(self.rule.mask.name)
+
+    def within(self) -> Sequence[Bound]:
+        """The mask as it is bound to each type."""
+        return tuple(self._by_type.values())
 
     def apply(self, values: list[Any]) -> list[Any]:
         """Mask the values. Raises MaskError."""

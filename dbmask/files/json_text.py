@@ -265,7 +265,7 @@ class JsonSink:
             self._file.write("[")
 
     def records(self, records: Sequence[dict[str, Any]]) -> None:
-        """Append records."""
+        """Append records. Raises MaskError."""
         texts = [dumps(record) for record in records]
         if not texts:
             return

@@ -38,7 +38,7 @@ _BOOLEAN = ColumnType(Kind.BOOLEAN, "BOOLEAN")
 
 
 def mask_records_as_table(job: FileJob, policy: Policy, text: JsonText, target: Format, output: Path) -> FileResult:
-    """Mask JSON records by a policy; see mask_file. Values of a field that come in several types are masked as texts."""
+    """Mask JSON records by a policy; see mask_file. Values of a field that come in several types are masked as texts. Raises UsageError."""
     kinds: dict[str, set[type]] = {}
     with Spool() as spool:
         for batch in text.batches(_BATCH, job.limit):

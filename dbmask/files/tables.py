@@ -140,7 +140,7 @@ class _Rules:
 def plan_of_policy(columns: Sequence[Column], policy: Policy, keys: KeyRing, name: str) -> FilePlan:
     """The plan of the policy's table ``name`` over the file's columns.
 
-    Where no table has the name and the policy has one table alone, that is meant. Raises PlanError with every problem.
+    Where no table has the name and the policy has one table alone, that is meant. Raises UsageError, and PlanError with every problem.
     """
     schema, rule_name = _table_rule(policy, name)
     table = Table(TableName(schema, rule_name), tuple(columns))

@@ -85,7 +85,7 @@ class RowBound:
         return (self.column.name,)
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
-        """Mask row by row; equal rows once, where they may be told apart safely."""
+        """Mask row by row; equal rows once, where they may be told apart safely. Raises MaskError."""
         try:
             if self.repeats and all(len(set(map(type, c)) - {type(None)}) <= 1 for c in columns):
                 memo: dict[tuple[Any, ...], Any] = {}

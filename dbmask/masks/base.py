@@ -269,7 +269,7 @@ class ValueBound:
         return (self.column.name,)
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
-        """Mask each distinct value once."""
+        """Mask each distinct value once. Raises MaskError."""
         values = columns[0]
         try:
             return [self._repeated(values) if _one_type(values) else [self._one(v) for v in values]]

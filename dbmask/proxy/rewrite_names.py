@@ -90,7 +90,7 @@ class Names:
         node.CopyFrom(made)
 
     def function(self, call: Any, check: bool) -> None:
-        """That a function may be called; its name is written in full where that keeps others of its name away."""
+        """That a function may be called; its name is written in full where that keeps others of its name away. Raises Refused."""
         names = texts(call.funcname)
         wanted = self._resolved(names, len(call.args))
         if check and wanted != names:
@@ -133,7 +133,7 @@ class Names:
         raise Refused("42501", f"function {name} is not on the list of functions")
 
     def operator(self, message: Any) -> None:
-        """That an operator is the system's or an extension's on the list; written in full where others share its name."""
+        """That an operator is the system's or an extension's on the list; written in full where others share its name. Raises Refused."""
         kind = message.DESCRIPTOR.name
         names = message.name if kind == "A_Expr" else message.use_op if kind == "SortBy" else message.oper_name
         written = texts(names)
@@ -156,7 +156,7 @@ class Names:
             del column.fields[0]
 
     def attributes(self, parts: Any) -> None:
-        """That what follows a dot is no function of the source's own."""
+        """That what follows a dot is no function of the source's own. Raises Refused."""
         for part in parts:
             name = part.string.sval
             if name in self.catalog.composite and name not in self.columns:

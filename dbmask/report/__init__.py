@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dbmask.atomic import write_text
+from dbmask.errors import UsageError
 
 __all__ = ["figure", "numeric_columns", "render", "short", "write_page"]
 
@@ -59,5 +60,8 @@ def numeric_columns(rows: Sequence[Sequence[Any]]) -> list[bool]:
 
 
 def write_page(path: str | os.PathLike[str], page: str) -> None:
-    """Write a page; it appears complete or not at all. Raises OSError."""
-    write_text(Path(path), page, 0o644)
+    """Write a page; it appears complete or not at all. Raises UsageError."""
+    try:
+        write_text(Path(path), page, 0o644)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +71,32 @@ def test_a_key_that_cannot_be_used_stops_the_clone_before_it_begins(capsys: pyte
     assert run([*CLONE, "--certificate", "c.json", "--sign-with", "nowhere.key"]) == 2
     assert "nowhere.key cannot be read" in capsys.readouterr().err
     assert not Path("masked.db").exists()
+
+
+@pytest.mark.parametrize("verb", [CLONE, APPLY, "verify"], ids=["clone", "apply", "verify"])
+def test_a_place_that_cannot_be_is_said_before_anything_is_done(
+    verb: list[str] | str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Path("shop.db").read_bytes()
+    Path("copy.db").write_bytes(shop)
+    there = set(os.listdir())
+    words = ["verify", *CLONE[1:]] if isinstance(verb, str) else verb
+    assert run([*words, "--certificate", "nowhere/c.json"]) == 2
+    assert "nowhere/c.json cannot be written: there is no folder nowhere" in capsys.readouterr().err
+    assert set(os.listdir()) == there and Path("copy.db").read_bytes() == shop
+
+
+def test_a_disk_that_is_full_in_the_end_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dbmask.cloner.certificate.write_text", full)
+    assert run([*CLONE, "--certificate", "c.json"]) == 1
+    said = capsys.readouterr().err
+    assert "what was masked is in place, but the certificate c.json cannot be written: no space left on device" in said
+    assert Path("masked.db").exists() and not Path("c.json").exists()
 
 
 def test_a_pair_is_never_overwritten() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -86,6 +87,22 @@ def test_the_certificate_and_the_command_count_them(
     assert len(found["note"]["rows_without_findings"]) == without
     by = ", ".join(f"{label} by {matcher}: {count}" for (label, matcher), count in sorted(spans.items()))
     assert f"visit.note: {texts} texts, {by}" in said
+    shutil.copy("a.db", "copy.db")
+    assert run(["apply", "p.json", "--target", "sqlite:///copy.db", "--database", "copy.db", "--quiet"]) == 0
+    assert f"visit.note: {texts} texts, {by}" in capsys.readouterr().out
+
+
+def test_rules_over_records_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = [{"visit": {"note": "at 12 and 34"}}, {"visit": {"note": "no"}}, {"visit": {"note": None}}, {"visit": {}}]
+    Path("a.json").write_text(json.dumps(records), "utf-8")
+    Path("r.json").write_text(json.dumps({"visit.note": {"mask": "chain", "masks": [NUMBERS, "keep"]}}), "utf-8")
+    assert run(["mask", "--rules", "r.json", "--input", "a.json", "--output", "b.jsonl"]) == 0
+    said = capsys.readouterr().err
+    assert "visit.note: 2 texts, NUMBER by regex: 2" in said
+    assert "visit.note: nothing was found in 1 texts: text 2" in said
 
 
 def test_masks_without_texts_have_no_report() -> None:
