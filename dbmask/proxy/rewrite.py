@@ -120,24 +120,24 @@ class _Statement:
         kind = node.WhichOneof("node")
         statement = getattr(node, kind)
         if kind == "select_stmt":
-            self.visit(node, frozenset(), 0)
+            self.node(node, frozenset(), 0)
         elif kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt"):
             if kind == "explain_stmt" and not {o.def_elem.defname for o in statement.options} <= _EXPLAIN:
                 raise Refused("42501", "this option of EXPLAIN is not allowed")
             if statement.query.WhichOneof("node") != "select_stmt":
                 raise Refused("42501", "only SELECT is allowed here")
             before = len(self.done.names)
-            self.visit(statement.query, frozenset(), 0)
+            self.node(statement.query, frozenset(), 0)
             if kind == "explain_stmt" and not self.catalog.opaque.isdisjoint(self.done.names[before:]):
                 raise Refused("42501", "a plan would show literals of a definition")
         elif kind == "execute_stmt":
             for part in statement.params:
-                self.visit(part, frozenset(), 0)
+                self.node(part, frozenset(), 0)
         elif kind == "copy_stmt":
             whole = statement.query.WhichOneof("node") == "select_stmt" and not statement.HasField("relation")
             if not whole or statement.is_from or statement.is_program or statement.filename:
                 raise Refused("42501", "of COPY, only COPY (SELECT ...) TO STDOUT is allowed")
-            self.visit(statement.query, frozenset(), 0)
+            self.node(statement.query, frozenset(), 0)
         elif kind == "variable_set_stmt":
             self._set(statement)
         elif kind == "transaction_stmt":
@@ -175,14 +175,16 @@ class _Statement:
                 statement.args.add().a_const.sval.sval = self.user if schema == "$user" and self.user else schema
 
     def visit(self, message: Any, scope: frozenset[str], depth: int) -> None:
-        name = message.DESCRIPTOR.name
+        """Walk over a message that is no Node, and what it holds."""
+        kind = self.names.kinds[type(message)]
+        name = kind.name
         if depth > _MAX_DEPTH:
             raise Refused("54001", "the statement is too deep")
-        if name == "Node":
-            self._node(message, message.WhichOneof("node"), scope, depth)
-            return
+        skipped = None
         if name == "SelectStmt":
-            scope = self._with(message, scope, depth)
+            if message.HasField("with_clause"):
+                scope = self._with(message, scope, depth)
+                skipped = type(message.with_clause)
         elif name in ("RangeVar", "IntoClause", "LockingClause") or name.endswith("Stmt"):
             raise Refused("42501", f"{name.removesuffix('Stmt')} is not allowed here")
         elif name == "FuncCall":
@@ -193,14 +195,16 @@ class _Statement:
             self.names.column(message)
         elif name == "A_Indirection":
             self.names.attributes(message.indirection)
-        for field_, value in message.ListFields():
-            if field_.message_type is None or (name == "SelectStmt" and field_.name == "with_clause"):
-                continue
-            for part in [value] if hasattr(value, "ListFields") else value:
+        for part in kind.parts(message):
+            if type(part) is self.names.node:
+                self.node(part, scope, depth + 1)
+            elif type(part) is not skipped:
                 self.visit(part, scope, depth + 1)
 
-    def _node(self, node: Any, kind: str | None, scope: frozenset[str], depth: int) -> None:
-        if kind is None:
+    def node(self, node: Any, scope: frozenset[str], depth: int) -> None:
+        """Walk over a Node."""
+        kind = node.WhichOneof("node")
+        if kind in self.names.leaves:
             return
         if kind == "range_var":
             self._relation(node, scope)
@@ -225,7 +229,8 @@ class _Statement:
         self.ctes |= every
         for cte in ctes:
             inner = every if clause.recursive else seen
-            for part in (cte.ctequery, cte.search_clause, cte.cycle_clause):
+            self.node(cte.ctequery, inner, depth + 1)
+            for part in (cte.search_clause, cte.cycle_clause):
                 self.visit(part, inner, depth + 1)
             seen = seen | {cte.ctename}
         return every
@@ -246,7 +251,7 @@ class _Statement:
 
     def _sample(self, node: Any, scope: frozenset[str], depth: int) -> None:
         for part in (*node.range_table_sample.args, node.range_table_sample.repeatable):
-            self.visit(part, scope, depth + 1)
+            self.node(part, scope, depth + 1)
         if self.check:
             raise Refused("42501", "a sample is left")
         var = node.range_table_sample.relation.range_var

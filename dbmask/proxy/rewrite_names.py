@@ -7,7 +7,7 @@ from typing import Any
 
 from dbmask.proxy.rewrite_catalog import SYSTEM_COLUMNS, Catalog, Name, without_literals
 from dbmask.proxy.rewrite_lists import COMMENTS, DEFINITIONS, FREE_SETTINGS, PRIVILEGES
-from dbmask.proxy.trees import Refused, expression, name_of, select_of, texts
+from dbmask.proxy.trees import Refused, expression, kinds, leaves, name_of, select_of, texts
 
 __all__ = ["Names"]
 
@@ -37,6 +37,9 @@ class Names:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
+        # What walks over trees ask at each node.
+        self.kinds, self.leaves = kinds(), leaves()
+        self.node = next(of for of, kind in self.kinds.items() if kind.name == "Node")
         self.homes: dict[str, list[str]] = {}
         for schema, name in sorted(catalog.functions):
             self.homes.setdefault(name, []).append(schema)
@@ -136,9 +139,9 @@ class Names:
         """That an operator is the system's or an extension's on the list; written in full where others share its name."""
         kind = message.DESCRIPTOR.name
         names = message.name if kind == "A_Expr" else message.use_op if kind == "SortBy" else message.oper_name
-        written = texts(names)
-        if not written or written[-1] not in self.catalog.operators:
+        if not len(names) or names[-1].string.sval not in self.catalog.operators:
             return
+        written = texts(names)
         apart = self.catalog.operators[written[-1]]
         if apart and written[:-1] == ["pg_catalog"]:
             return
@@ -151,9 +154,12 @@ class Names:
 
     def column(self, column: Any) -> None:
         """Names of three parts lose their schema; functions of the source's own are not called as columns."""
-        self.attributes(column.fields[1:])
-        if len(column.fields) == 3 and column.fields[0].string.sval in self.catalog.schemas:
-            del column.fields[0]
+        fields = column.fields
+        if len(fields) == 1:
+            return
+        self.attributes(fields[1:])
+        if len(fields) == 3 and fields[0].string.sval in self.catalog.schemas:
+            del fields[0]
 
     def attributes(self, parts: Any) -> None:
         """That what follows a dot is no function of the source's own."""
