@@ -92,20 +92,18 @@ class Names:
         rows.schemaname, rows.relname = inner.range_var.schemaname, inner.range_var.relname
         node.CopyFrom(made)
 
-    def function(self, call: Any, check: bool) -> None:
+    def function(self, call: Any) -> None:
         """That a function may be called; its name is written in full where that keeps others of its name away."""
         names = texts(call.funcname)
-        wanted = self._resolved(names, len(call.args))
-        if check and wanted != names:
-            raise Refused("42501", "the statement calls what is not on the list")
+        wanted = self.resolved(names, len(call.args))
         if wanted != names:
             del call.funcname[:]
             for name in wanted:
                 call.funcname.add().string.sval = name
         if names[-1] in ("current_setting", "set_config") and call.args:
-            self._setting(names[-1], call.args[0], check)
+            self._setting(names[-1], call.args[0])
 
-    def _setting(self, function: str, name: Any, check: bool) -> None:
+    def _setting(self, function: str, name: Any) -> None:
         """Settings of the source's own may hold anything: those have a dot in their names."""
         constant = name.WhichOneof("node") == "a_const"
         setting = name.a_const.sval.sval.lower() if constant else ""
@@ -113,12 +111,11 @@ class Names:
             raise Refused("42501", "set_config is allowed for settings of a list, by their names")
         if constant and "." in setting:
             raise Refused("42501", "this setting is not shown")
-        if not constant and not check:
+        if not constant:
             name.CopyFrom(expression(_SETTING, name, name))
-        elif not constant and name.WhichOneof("node") != "case_expr":
-            raise Refused("42501", "this setting is not shown")
 
-    def _resolved(self, names: list[str], arguments: int) -> list[str]:
+    def resolved(self, names: list[str], arguments: int) -> list[str]:
+        """A function's name as it is to be written for a call with that many arguments; raises Refused."""
         name, homes = names[-1], self.homes.get(names[-1], [])
         foreign = name in self.catalog.foreign
         if len(names) > 1:
@@ -157,14 +154,13 @@ class Names:
         fields = column.fields
         if len(fields) == 1:
             return
-        self.attributes(fields[1:])
+        self.attributes(texts(fields[1:]))
         if len(fields) == 3 and fields[0].string.sval in self.catalog.schemas:
             del fields[0]
 
-    def attributes(self, parts: Any) -> None:
-        """That what follows a dot is no function of the source's own."""
-        for part in parts:
-            name = part.string.sval
+    def attributes(self, parts: Sequence[str]) -> None:
+        """That what follows a dot is no function of the source's own; raises Refused."""
+        for name in parts:
             if name in self.catalog.composite and name not in self.columns:
                 raise Refused("42501", f"function {name} is not on the list of functions")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ __all__ = [
     "leaves",
     "name_of",
     "parsed",
+    "plain",
     "select_of",
     "texts",
 ]
@@ -49,6 +51,21 @@ def parsed(text: str) -> Any:
         raise Refused("42601", "syntax error") from None
     except (DecodeError, RecursionError, ValueError):
         raise Refused("54001", "the statement is too deep") from None
+
+
+def plain(text: str) -> dict[str, Any]:
+    """The tree of ``text`` as the grammar writes it in JSON, which is read faster than messages; raises Refused."""
+    lib = _postgast().native.lib
+    result = lib.pg_query_parse(text.encode())
+    try:
+        if result.error:
+            raise Refused("42601", "syntax error")
+        made: dict[str, Any] = json.loads(result.parse_tree)
+    except (ValueError, RecursionError):
+        raise Refused("54001", "the statement is too deep") from None
+    finally:
+        lib.pg_query_free_parse_result(result)
+    return made
 
 
 def deparsed(tree: Any) -> str:
