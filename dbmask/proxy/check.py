@@ -21,6 +21,8 @@ _OPERATOR_KINDS = frozenset(("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"))
 _NOT_READ = frozenset(("intoClause", "LockingClause", "RangeTableSample", "relation", "rel"))
 """What a SELECT that only reads views does not hold."""
 _CONSTANTS = frozenset(("A_Const", "String"))
+_NAMES = frozenset(("fields", "name", "funcname", "names"))
+"""Lists in which the grammar puts names alone."""
 
 
 class Check:
@@ -54,16 +56,17 @@ class Check:
                 part, scope = _with(part, scope, stack)
                 ctes |= scope
             for key, value in part.items():
-                kind = type(value)
-                if kind is dict:
+                if type(value) is dict:
+                    if key in _CONSTANTS:
+                        continue
                     if key in self._kinds:
                         self._kinds[key](value, scope)
-                    elif key in _NOT_READ or (key.endswith("Stmt") and key != "SelectStmt"):
+                    elif key in _NOT_READ or (key[-4:] == "Stmt" and key != "SelectStmt"):
                         raise Refused("42501", f"{key.removesuffix('Stmt')} is not allowed here")
-                    if key not in _CONSTANTS:
-                        stack.append((value, scope))
-                elif kind is list:
-                    stack += [(item, scope) for item in value]
+                    stack.append((value, scope))
+                elif type(value) is list and key not in _NAMES:
+                    for item in value:
+                        stack.append((item, scope))
         return ctes
 
     def _relation(self, var: _Tree, scope: _Scope) -> None:
@@ -84,15 +87,21 @@ class Check:
             raise Refused("42501", "this setting is not shown")
 
     def _operator(self, part: _Tree, _: _Scope) -> None:
-        written = _texts(part.get("name") or part.get("useOp") or part.get("operName") or [])
-        apart = self._catalog.operators.get(written[-1]) if written else None
-        if apart is None or (apart and written[:-1] == ["pg_catalog"]):
+        names = part.get("name") or part.get("useOp") or part.get("operName")
+        apart = self._catalog.operators.get(names[-1]["String"]["sval"]) if names else None
+        if apart is None:
+            return
+        written = _texts(names)
+        if apart and written[:-1] == ["pg_catalog"]:
             return
         if not apart or len(written) > 1 or part.get("kind") in _OPERATOR_KINDS:
             raise Refused("42501", "this operator is not on the list of operators")
 
     def _column(self, part: _Tree, _: _Scope) -> None:
-        self._names.attributes(_texts(part["indirection"] if "indirection" in part else part["fields"][1:]))
+        if "indirection" in part:
+            self._names.attributes(_texts(part["indirection"]))
+        elif len(part["fields"]) > 1:
+            self._names.attributes(_texts(part["fields"][1:]))
 
 
 def _with(statement: _Tree, scope: _Scope, stack: list[tuple[_Tree, _Scope]]) -> tuple[_Tree, _Scope]:

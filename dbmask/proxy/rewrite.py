@@ -196,18 +196,16 @@ class _Statement:
         if depth > _MAX_DEPTH:
             raise Refused("54001", "the statement is too deep")
         skipped = None
+        if kind.refused:
+            raise Refused("42501", f"{name.removesuffix('Stmt')} is not allowed here")
         if name == "SelectStmt":
             if message.HasField("with_clause"):
                 scope = self._with(message, scope, depth)
                 skipped = type(message.with_clause)
-        elif name in ("RangeVar", "IntoClause", "LockingClause") or name.endswith("Stmt"):
-            raise Refused("42501", f"{name.removesuffix('Stmt')} is not allowed here")
         elif name == "FuncCall":
             self.names.function(message)
         elif name in ("A_Expr", "SortBy", "SubLink"):
             self.names.operator(message)
-        elif name == "ColumnRef":
-            self.names.column(message)
         elif name == "A_Indirection":
             self.names.attributes(texts(message.indirection))
         for part in kind.parts(message):
@@ -220,6 +218,9 @@ class _Statement:
         """Walk over a Node."""
         kind = node.WhichOneof("node")
         if kind in self.names.leaves:
+            return
+        if kind == "column_ref":  # it holds names alone
+            self.names.column(node.column_ref)
             return
         if kind == "range_var":
             self._relation(node, scope)

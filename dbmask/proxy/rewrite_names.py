@@ -28,6 +28,7 @@ _REPEATABLE = (
     " pg_catalog.hashfloat8(($2)::float8)) OPERATOR(pg_catalog.&) 8388607) OPERATOR(pg_catalog.*) 100.0"
     " OPERATOR(pg_catalog./) 8388608 OPERATOR(pg_catalog.<) ($1)::real) AS y"
 )
+_REPLACED = DEFINITIONS | COMMENTS | PRIVILEGES | {"pg_get_expr"}
 _OPERATOR_KINDS = (1, 2, 3)  # AEXPR_OP, AEXPR_OP_ANY, AEXPR_OP_ALL
 
 
@@ -167,13 +168,15 @@ class Names:
     def title(self, target: Any) -> None:
         """Keep a column's name where another expression will stand in its place."""
         name = name_of(target.val)
-        if not target.name and name in DEFINITIONS | COMMENTS | PRIVILEGES | {"pg_get_expr"}:
+        if name in _REPLACED and not target.name:
             target.name = name
 
     def replace(self, node: Any) -> None:
         """Put what shows no literal in the place of a function that writes out definitions; rights are those on views."""
         call = node.func_call
         name = texts(call.funcname)[-1]
+        if name not in _REPLACED:
+            return
         if name == "pg_get_expr":
             node.CopyFrom(expression("($1)::pg_catalog.text", call.args[0]))
         elif name in DEFINITIONS:

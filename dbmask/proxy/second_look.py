@@ -64,12 +64,14 @@ class SecondLook:
         if trees is None:
             self._words(sql, ctes)
             return False
-        role = self._reader.role
+        role, known = self._reader.role, self._reader.known
         for tree in trees:
             if role(type(tree)) is not _Role.SELECT:
                 raise Refused("42501", "the statement does more than read")
-            for node in tree.walk():
-                what = role(type(node))
+            for node in tree.bfs():
+                what = known.get(type(node)) or role(type(node))
+                if what is _Role.OTHER:
+                    continue
                 if what is _Role.TABLE:
                     self._table(node, ctes)
                 elif what is _Role.CALL:
@@ -158,14 +160,14 @@ class _Reader:
             (_Role.DOT, (exp.Dot,)),
             (_Role.WRITES, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)),
         )
-        self._known: dict[type, _Role] = {}
+        self.known: dict[type, _Role] = {}
 
     def role(self, kind: type) -> _Role:
         """What nodes of a kind are."""
-        found = self._known.get(kind)
+        found = self.known.get(kind)
         if found is None:
             found = next((role for role, kinds in self._kinds if issubclass(kind, kinds)), _Role.OTHER)
-            self._known[kind] = found
+            self.known[kind] = found
         return found
 
     def trees(self, sql: str) -> list[Any] | None:

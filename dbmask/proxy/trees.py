@@ -99,11 +99,12 @@ def alone(tree: Any, statement: Any) -> Any:
 class Kind:
     """A kind of message, and its fields in which expressions or statements may stand.
 
-    ``nodes`` hold one Node each, ``one`` another message, ``several`` a list of either. Where they are many, ``by_field``
+    ``refused``: no SELECT that only reads has it. ``nodes`` hold one Node each, ``one`` another message, ``several`` a list of either. Where they are many, ``by_field``
     says of each whether it is a list: those that are set are asked for then.
     """
 
     name: str
+    refused: bool
     nodes: tuple[str, ...]
     one: tuple[str, ...]
     several: tuple[str, ...]
@@ -130,6 +131,8 @@ class Kind:
 
 _NAMES = {("ColumnRef", "fields"), ("A_Expr", "name"), ("FuncCall", "funcname"), ("TypeName", "names")}
 """Lists of Nodes in which the grammar puts names alone."""
+_NOT_READ = {"RangeVar", "IntoClause", "LockingClause"}
+"""Beside statements; a RangeVar by itself: those in FROM are replaced before."""
 _MANY = 4
 
 
@@ -153,8 +156,9 @@ def kinds() -> dict[type, Kind]:
         several = tuple(f.name for f in fields if f.is_repeated)
         nodes = tuple(f.name for f in fields if not f.is_repeated and f.message_type.name == "Node")
         one = tuple(f.name for f in fields if f.name not in several and f.name not in nodes)
+        refused = name in _NOT_READ or (name.endswith("Stmt") and name != "SelectStmt")
         by_field = {f: f.is_repeated for f in fields} if len(fields) > _MANY else None
-        made[GetMessageClass(found[name])] = Kind(name, nodes, one, several, by_field)
+        made[GetMessageClass(found[name])] = Kind(name, refused, nodes, one, several, by_field)
     return made
 
 
