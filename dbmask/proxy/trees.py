@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+_DECODER = json.JSONDecoder()
+
+
 class Refused(Exception):
     """A statement that is not sent on; ``state`` is the SQLSTATE."""
 
@@ -60,7 +63,7 @@ def plain(text: str) -> dict[str, Any]:
     try:
         if result.error:
             raise Refused("42601", "syntax error")
-        made: dict[str, Any] = json.loads(result.parse_tree)
+        made: dict[str, Any] = _DECODER.raw_decode(result.parse_tree.decode())[0]
     except (ValueError, RecursionError):
         raise Refused("54001", "the statement is too deep") from None
     finally:
@@ -99,8 +102,8 @@ def alone(tree: Any, statement: Any) -> Any:
 class Kind:
     """A kind of message, and its fields in which expressions or statements may stand.
 
-    ``refused``: no SELECT that only reads has it. ``nodes`` hold one Node each, ``one`` another message, ``several`` a list of either. Where they are many, ``by_field``
-    says of each whether it is a list: those that are set are asked for then.
+    ``refused``: no SELECT that only reads has it. ``nodes`` hold one Node each, ``one`` another message, ``several`` a list
+    of either. Where they are many, ``by_field`` says of each whether it is a list: those that are set are asked for then.
     """
 
     name: str
