@@ -87,14 +87,14 @@ class Check:
             raise Refused("42501", "this setting is not shown")
 
     def _operator(self, part: _Tree, _: _Scope) -> None:
-        names = part.get("name") or part.get("useOp") or part.get("operName")
+        names: list[_Tree] = part.get("name") or part.get("useOp") or part.get("operName") or []
         apart = self._catalog.operators.get(names[-1]["String"]["sval"]) if names else None
         if apart is None:
             return
         written = _texts(names)
         if apart and written[:-1] == ["pg_catalog"]:
             return
-        if not apart or len(written) > 1 or part.get("kind") in _OPERATOR_KINDS:
+        if not apart or len(written) > 1 or part.get("kind", "AEXPR_OP") in _OPERATOR_KINDS:
             raise Refused("42501", "this operator is not on the list of operators")
 
     def _column(self, part: _Tree, _: _Scope) -> None:

@@ -145,7 +145,8 @@ class Names:
             return
         if len(written) > 1 or not apart:
             raise Refused("42501", "this operator is not on the list of operators")
-        if kind == "A_Expr" and message.kind in _OPERATOR_KINDS:
+        # LIKE, IN, BETWEEN and so on have no place for a schema.
+        if kind != "A_Expr" or message.kind in _OPERATOR_KINDS:
             del names[:]
             for name in ("pg_catalog", written[-1]):
                 names.add().string.sval = name

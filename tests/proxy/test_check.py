@@ -48,6 +48,8 @@ def check(text: str) -> set[str]:
         "SELECT p.told FROM masked.person p",
         "SELECT 1 < 2",
         "SELECT 1 OPERATOR(public.<) 2",
+        "SELECT 1 < ANY (SELECT 2)",
+        "SELECT 1 ORDER BY 1 USING <",
         "SELECT 1 ## 2",
         "SELECT 1 OPERATOR(pg_catalog.##) 2",
         "SELECT 1 ## ANY (ARRAY[1])",
@@ -106,3 +108,13 @@ def test_the_walk_passes_by_what_holds_nothing_alone() -> None:
     refused = {kind.name for kind in kinds().values() if kind.refused}
     assert {f.message_type.name for f in node.fields if f.name in statements} - refused == {"SelectStmt"}
     assert {"RangeVar", "IntoClause", "LockingClause"} <= refused
+
+
+def test_operators_of_subqueries_and_orders_are_written_in_full_where_another_shares_their_name() -> None:
+    text = "SELECT 1 < ANY (SELECT 2), 2 LIKE '' ORDER BY 1 USING <"
+    wanted = "SELECT 1 OPERATOR(pg_catalog.<) ANY (SELECT 2), 2 LIKE '' ORDER BY 1 USING OPERATOR(pg_catalog.<)"
+    shared = replace(CATALOG, operators={"<": True, "~~": True})
+    assert Rewriter(shared).rewrite(text, ("public",)).sql == wanted
+    assert Rewriter(shared).rewrite(wanted, ("public",)).sql == wanted
+    with pytest.raises(Refused):
+        Rewriter(replace(CATALOG, operators={"<": False})).rewrite(text, ("public",))
