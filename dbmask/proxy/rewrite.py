@@ -231,6 +231,8 @@ class _Statement:
         if kind == "range_table_func":
             # Written out, a cast would stand there without its parentheses.
             node.range_table_func.docexpr.CopyFrom(expression("(SELECT $1)", node.range_table_func.docexpr))
+        if kind == "range_function":
+            self.names.unnested(node.range_function)
         if kind == "res_target":
             self.names.title(node.res_target)
         self.visit(getattr(node, kind), scope, depth + 1)

@@ -93,6 +93,24 @@ class Names:
         rows.schemaname, rows.relname = inner.range_var.schemaname, inner.range_var.relname
         node.CopyFrom(made)
 
+    def unnested(self, rows: Any) -> None:
+        """Take unnest of several arrays apart, as the server does where it stands in FROM without a schema."""
+        kept = [type(part)() for part in rows.functions]
+        for copy, part in zip(kept, rows.functions, strict=True):
+            copy.CopyFrom(part)
+        if not any(_several(part) for part in kept):
+            return
+        del rows.functions[:]
+        rows.is_rowsfrom = True
+        for part in kept:
+            for argument in part.list.items[0].func_call.args if _several(part) else ():
+                one = rows.functions.add()
+                one.CopyFrom(part)
+                del one.list.items[0].func_call.args[:]
+                one.list.items[0].func_call.args.add().CopyFrom(argument)
+            if not _several(part):
+                rows.functions.add().CopyFrom(part)
+
     def function(self, call: Any) -> None:
         """That a function may be called; its name is written in full where that keeps others of its name away."""
         names = texts(call.funcname)
@@ -190,3 +208,11 @@ class Names:
             place = max(0, len(call.args) - (3 if name == "has_column_privilege" else 2))
             table = expression(_RIGHTS, call.args[place])
             call.args[place].CopyFrom(table)
+
+
+def _several(part: Any) -> bool:
+    """Whether an item of FROM is a plain call of unnest with more than one argument."""
+    call = part.list.items[0].func_call
+    if len(call.args) < 2 or texts(call.funcname) != ["unnest"]:
+        return False
+    return not (call.func_variadic or call.agg_distinct or len(call.agg_order) or len(part.list.items[1].list.items))
