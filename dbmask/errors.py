@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 
 __all__ = [
     "BindError",
@@ -105,6 +106,16 @@ class CannotShare(ConnectorError):
 
 
 class CheckFailed(DbmaskError):
-    """A check found something: drift, a threshold missed, a verification that failed."""
+    """A check found something: drift, a threshold missed, a verification that failed.
+
+    ``checks`` are (what was checked, what was found) of those that failed; ``certificate`` is the file that says so.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self, message: str, checks: Sequence[tuple[str, str]] = (), certificate: str | PathLike[str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.checks = tuple(checks)
+        self.certificate = certificate

@@ -89,11 +89,6 @@ class ColumnKey:
         """Word ``index`` (0 to 3) of the PRF: 60 bits as an integer, which every database can hold."""
         return int(self.prf(data).hex()[15 * index : 15 * index + 15], 16)
 
-    def prf_many(self, values: Iterable[bytes]) -> list[bytes]:
-        """HMAC-SHA-256 of each value, in order."""
-        prf = self.prf
-        return [prf(value) for value in values]
-
     def short(self, data: bytes) -> bytes:
         """SHA-256 of the inner pad and ``data``: a cheaper PRF, sound only for inputs of one fixed length per key."""
         inner = self._inner.copy()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -281,7 +281,3 @@ class Schema:
     default_schema: str = ""
     version: str = ""
     left_out: tuple[str, ...] = ()
-
-    def with_tables(self, tables: Mapping[TableName, Table]) -> Schema:
-        """The same schema with other tables."""
-        return replace(self, tables=dict(tables))

@@ -60,7 +60,6 @@ def test_prf_is_hmac_by_its_pads(data: bytes, domain: str) -> None:
     assert [key.word(data, i) for i in range(4)] == [
         int(key.prf(data).hex()[15 * i : 15 * i + 15], 16) for i in range(4)
     ]
-    assert key.prf_many([data, b""]) == [key.prf(data), key.prf(b"")]
 
 
 def test_domains_epochs_and_sub_keys_are_independent() -> None:

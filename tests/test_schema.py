@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbmask.schema import Column, ColumnType, Kind, Schema, Table, TableName, Unique, split_name
+from dbmask.schema import Column, ColumnType, Kind, Table, TableName, Unique, split_name
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 
@@ -55,4 +55,3 @@ def test_tables_know_their_columns_and_key() -> None:
     assert table.column("A") is None
     keyed = Table(name, table.columns, uniques=(Unique("u", ("b",)), Unique("p", ("a", "b"), primary=True)))
     assert keyed.primary_key == ("a", "b")
-    assert Schema("sqlite").with_tables({name: keyed}).tables == {name: keyed}

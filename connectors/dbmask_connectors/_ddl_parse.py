@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-__all__ = ["Clause", "ColumnDef", "TableDef", "Token", "names_in", "parse_table", "quoted", "tokens", "unquote"]
+from dbmask_connectors._tokens import Token, tokens_of
+
+__all__ = ["Clause", "ColumnDef", "TableDef", "names_in", "parse_table", "quoted", "tokens", "unquote"]
 
 _LETTER = "A-Za-z_\u0080-\U0010ffff"
 _PARTS = rf"""(?P<space>\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))
@@ -22,36 +23,12 @@ _SQLITE = re.compile(_PARTS % r"|`(?:[^`]|``)*`|\[[^\]]*\]", re.S | re.X)
 _DUCKDB = re.compile(_PARTS % "", re.S | re.X)
 
 
-class Token(NamedTuple):
-    """One token with its place in the text; ``word`` is upper case for bare words, else empty."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    depth: int
-
-    @property
-    def word(self) -> str:
-        """The bare word in upper case; empty for anything else."""
-        return self.text.upper() if self.kind == "word" else ""
-
-
 def tokens(sql: str, brackets: bool = True) -> Iterator[Token]:
     """The tokens of a statement without blanks and comments; parentheses have the depth that surrounds them.
 
     ``brackets``: whether [x] and `x` are quoted names, as in SQLite, or what they are in DuckDB (types and lists).
     """
-    depth = 0
-    for match in (_SQLITE if brackets else _DUCKDB).finditer(sql):
-        kind = match.lastgroup or "other"
-        if kind == "space":
-            continue
-        if match[0] == ")":
-            depth -= 1
-        yield Token(kind, match[0], match.start(), match.end(), depth)
-        if match[0] == "(":
-            depth += 1
+    return tokens_of(_SQLITE if brackets else _DUCKDB, sql)
 
 
 def quoted(name: str) -> str:

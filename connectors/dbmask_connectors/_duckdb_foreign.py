@@ -20,8 +20,8 @@ from dbmask_connectors._foreign import (
     kept,
     lost_rest,
     missing_end,
+    plain_indexes,
     require_distinct,
-    special_index,
     translated_expression,
 )
 from dbmask_connectors._types_duckdb import declared
@@ -165,15 +165,7 @@ class _Foreign:
     def _indexes(self, targets: list[TargetTable]) -> list[str]:
         made: dict[TableName, str] = {}
         for target in targets:
-            keys = {u.columns for u in target.table.uniques if not u.partial}
-            for index in target.table.indexes:
-                if index.columns in keys:
-                    continue
-                if special_index(target, index):
-                    self.lost.append(
-                        f"index {index.name} of {self.said[target.name]}: partial, on an expression or on a dropped column"
-                    )
-                    continue
+            for index in plain_indexes(target, self.lost, str(self.said[target.name])):
                 name = TableName(target.name.schema, index.name)
                 if name in made:  # unique within its table only, in MariaDB
                     name = TableName(target.name.schema, f"{target.name.name}_{index.name}")

@@ -16,7 +16,8 @@ from dbmask.spi import Batch, Held, Pads
 from dbmask_connectors._batches import BatchSize
 from dbmask_connectors._interruptible import Interruptible
 from dbmask_connectors._types_duckdb import column_type, is_lossless
-from dbmask_sql.keyref import key_names, resolve_keys
+from dbmask_sql.duckdb_keys import KEYS, key_columns, rendered
+from dbmask_sql.keyref import key_names
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,7 +37,6 @@ __all__ = [
     "translated",
 ]
 
-KEYS = "dbmask_keys"
 HELD = "dbmask_held"
 IN_USE = "has the database open"
 DOES_NOT_FIT = "a value does not fit the type of its column"
@@ -123,28 +123,8 @@ def hold_keys(db: DuckDBPyConnection, pads: Pads) -> None:
     """Let this session's queries read pads as a table over Python's own memory: none is in SQL, on disk, or folded into a plan."""
     if not pads:
         return
-    import numpy as np
-
-    columns = zip(*((name, bytes(inner), bytes(outer)) for name, (inner, outer) in pads.items()), strict=True)
-    held = {}
-    for label, values in zip(("name", "inner_pad", "outer_pad"), columns, strict=True):
-        held[label] = np.empty(len(pads), dtype=object)
-        held[label][:] = values
     with translated("the session's keys"):
-        db.register(KEYS, held)
-
-
-def _pad(name: str, part: str) -> exp.Expression:
-    """A scalar subquery: read once per statement."""
-    from sqlglot import exp
-
-    keys = exp.table_(KEYS, db="main", catalog="temp")
-    return exp.select(f"{part}_pad").from_(keys).where(exp.column("name").eq(exp.Literal.string(name))).subquery()
-
-
-def rendered(query: exp.Expression) -> str:
-    """A query in DuckDB's words, its keys read from the session's memory."""
-    return resolve_keys(query, _pad).sql(dialect="duckdb")
+        db.register(KEYS, key_columns(pads))
 
 
 class DuckDBReader:

@@ -8,13 +8,13 @@ published.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
 from dbmask_connectors._duckdb_checks import broken_rows, sequence_statements
 from dbmask_connectors._duckdb_foreign import foreign_structure, placed
@@ -23,7 +23,7 @@ from dbmask_connectors._duckdb_session import IN_USE, DuckDBReader, connect, hol
 from dbmask_connectors._duckdb_sink import DuckDBSink
 from dbmask_connectors._duckdb_source import DuckDBSource
 from dbmask_connectors._duckdb_stage import Stage, own_keys
-from dbmask_connectors._files import Building, exchange, file_identity, previous
+from dbmask_connectors._file_target import FileTarget
 from dbmask_connectors._interruptible import Interruptible
 
 if TYPE_CHECKING:
@@ -37,37 +37,16 @@ _SOURCE = "dbmask_source"
 _MODEST = {"memory_limit": "40%"}
 
 
-class DuckDBTarget:
+class DuckDBTarget(FileTarget):
     """A replica in a file."""
 
     def __init__(self, path: Path, settings: Mapping[str, str], capabilities: Capabilities) -> None:
-        self.path = path
+        super().__init__(path, capabilities)
         self._settings = settings
-        self._capabilities = capabilities
-        self._building = Building(path)
-        self._keep = 0
-        self._in_place = False
         self._db: DuckDBPyConnection | None = None
         self._structure: Structure | None = None
         self._attached = False
         self._staged = False
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What DuckDB can do."""
-        return self._capabilities
-
-    def identity(self) -> str:
-        """Device and inode; empty where there is no file yet."""
-        return file_identity(self.path)
-
-    def check(self, overwrite: bool) -> None:
-        """Raise UsageError unless the file is absent, empty, made by dbmask, or may be overwritten."""
-        self._building.check_directory()
-        if not self.path.exists() or self.path.stat().st_size == 0 or overwrite:
-            return
-        if not self._is_ours(self.path):
-            raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
 
     def _is_ours(self, path: Path) -> bool:
         try:
@@ -114,7 +93,7 @@ class DuckDBTarget:
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """INSERT INTO ... SELECT from the attached source; None where the source is no DuckDB file."""
+        """INSERT INTO ... SELECT from the attached source; None where the source is no DuckDB file. Raises UsageError."""
         if not isinstance(source, DuckDBSource) or not isinstance(reader, DuckDBReader):
             return None
         if not self._in_place and source.identity() == self.identity():
@@ -197,35 +176,19 @@ class DuckDBTarget:
         with connect(str(self.path), {**_MODEST, **self._settings}, read_only=True) as db:
             yield DuckDBReader(db, str(self.path))
 
-    def publish(self) -> None:
-        """Close the file and move it into place. Raises ConnectorError."""
-        self._disconnect()
-        _settle(self.path)
-        self._building.publish(self._keep)
-
-    def replace_source(self) -> None:
-        """The source is what the replica takes the place of."""
-        self._in_place = True
-
-    def keep_previous(self, count: int) -> None:
-        """How many replaced files stay beside the target."""
-        self._keep = count
-
-    def previous(self) -> Sequence[Previous]:
-        """The files that were replaced here and are kept, the latest first."""
-        return previous(self.path)
-
-    def roll_back(self, name: str) -> None:
-        """Put a kept file back. Raises UsageError where dbmask made neither it nor the one that serves."""
-        if not any(self._is_ours(p) for p in (self.path, Path(name)) if p.exists()):
-            raise UsageError(f"neither {self.path} nor {name} was made by dbmask: it exchanges what it made itself")
-        _settle(self.path)
-        exchange(self.path, Path(name))
-
-    def abort(self) -> None:
-        """Remove what was being built; a published file stays."""
-        self._disconnect()
-        self._building.remove()
+    def _settle(self, path: Path) -> None:
+        log = path.with_name(path.name + ".wal")
+        if not log.exists():
+            return
+        try:
+            with connect(str(path), {}) as db, translated(str(path)):
+                db.execute("CHECKPOINT")
+        except ConnectorError as error:
+            if IN_USE in str(error):
+                raise ConnectorError(
+                    f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
+                ) from None
+        log.unlink(missing_ok=True)
 
     def _disconnect(self) -> None:
         if self._db is not None:
@@ -233,10 +196,6 @@ class DuckDBTarget:
             self._db.close()
         self._db = self._structure = None
         self._attached = False
-
-    def close(self) -> None:
-        """Close; what was not published is removed."""
-        self.abort()
 
 
 def _qualified(name: TableName) -> str:
@@ -264,19 +223,3 @@ def _is_marked(db: DuckDBPyConnection) -> bool:
             return True
         marker = "SELECT 1 FROM duckdb_functions() WHERE NOT internal AND function_name = ?"
         return db.execute(marker, [MARKER]).fetchone() is not None
-
-
-def _settle(path: Path) -> None:
-    """Fold the write-ahead log of the file that is to be replaced into it: left behind, it would be applied to the new one."""
-    log = path.with_name(path.name + ".wal")
-    if not log.exists():
-        return
-    try:
-        with connect(str(path), {}) as db, translated(str(path)):
-            db.execute("CHECKPOINT")
-    except ConnectorError as error:
-        if IN_USE in str(error):
-            raise ConnectorError(
-                f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
-            ) from None
-    log.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError
@@ -21,6 +21,8 @@ __all__ = [
     "lost_rest",
     "missing_end",
     "orphans",
+    "own_indexes",
+    "plain_indexes",
     "require_distinct",
     "special_index",
     "translated_expression",
@@ -75,6 +77,21 @@ def missing_end(target: TargetTable, key: ForeignKey, parent: TargetTable | None
 def special_index(target: TargetTable, index: Index) -> bool:
     """Whether an index cannot be made anew from its columns' names."""
     return not index.columns or bool(set(index.columns) & set(target.dropped)) or " WHERE " in index.sql.upper()
+
+
+def own_indexes(target: TargetTable) -> Iterator[Index]:
+    """A table's indexes without those that its unique keys bring along."""
+    keys = {u.columns for u in target.table.uniques if not u.partial}
+    return (index for index in target.table.indexes if index.columns not in keys)
+
+
+def plain_indexes(target: TargetTable, lost: list[str], said: str) -> Iterator[Index]:
+    """Those of a table's own indexes that can be made anew; ``lost`` takes the others, of the table as it is ``said``."""
+    for index in own_indexes(target):
+        if special_index(target, index):
+            lost.append(f"index {index.name} of {said}: partial, on an expression or on a dropped column")
+        else:
+            yield index
 
 
 def lost_rest(structure: Structure) -> list[str]:

@@ -12,7 +12,8 @@ from dbmask.errors import ConnectorError
 from dbmask.schema import ColumnType, TableName
 from dbmask.spi import TargetTable
 from dbmask_connectors._mysql_session import quoted
-from dbmask_connectors._mysql_tokens import Token, columns_in, tokens, unquote
+from dbmask_connectors._mysql_tokens import columns_in, tokens, unquote
+from dbmask_connectors._tokens import Token
 
 __all__ = ["CutTable", "Item", "cut_table", "parse_items"]
 

@@ -71,7 +71,7 @@ class Dest:
 
 
 def destinations(session: Session, database: str, table: TargetTable) -> list[Dest]:
-    """The columns that a table's rows are written to, as they are in the replica."""
+    """The columns that a table's rows are written to, as they are in the replica. Raises ConnectorError."""
     rows = session.run(
         "SELECT column_name, data_type, character_set_name FROM information_schema.columns "
         "WHERE table_schema = %s AND table_name = %s",

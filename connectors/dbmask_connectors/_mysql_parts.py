@@ -204,7 +204,7 @@ def drop_bounds(session: Session) -> None:
 
 
 def span_sum(session: Session, span: Span, columns: Sequence[str], place: TableName | None = None) -> PartSum:
-    """Rows and checksum of a span, over these columns; of ``place``'s rows, where another table is asked for them."""
+    """Rows and checksum of a span, over these columns; of ``place``'s rows where another table is asked. Raises ConnectorError."""
     from sqlglot import exp
 
     name = place or span.table

@@ -80,7 +80,10 @@ def prune(session: Session, target: str, count: int) -> None:
 
 
 def roll_back(session: Session, target: str, name: str, reconnect: Callable[[], Session]) -> None:
-    """Exchange the target's tables and a kept database's; what hangs on them is made anew. Raises ConnectorError, with all as it was."""
+    """Exchange the target's tables and a kept database's; what hangs on them is made anew.
+
+    Raises UsageError, and ConnectorError with all as it was.
+    """
     swap.hold(session, target)
     recover(session, target)
     if name not in {kept.name for kept in previous(session, target)}:

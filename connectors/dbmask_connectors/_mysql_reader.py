@@ -98,7 +98,7 @@ class KeyTable:
         self._table = table
 
     def join(self, query: exp.Expression) -> exp.Expression:
-        """The query with its keys resolved to columns of the table, which is joined where there are any."""
+        """The query with its keys resolved to columns of the table, which is joined where there are any. Raises ConnectorError."""
         from sqlglot import exp
 
         from dbmask_sql.keyref import INNER, key_names, resolve_keys

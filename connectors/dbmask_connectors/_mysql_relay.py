@@ -71,7 +71,7 @@ def is_kept(projection: exp.Expression, dest: Dest, table: TargetTable) -> bool:
 
 
 def line_query(query: exp.Expression, dests: Sequence[Dest], raw: Sequence[bool]) -> exp.Select:
-    """The query with its columns as one, a line for LOAD DATA; ``raw`` tells which are kept."""
+    """The query with its columns as one, a line for LOAD DATA; ``raw`` tells which are kept. Raises ConnectorError."""
     from sqlglot import exp
 
     if not isinstance(query, exp.Select):

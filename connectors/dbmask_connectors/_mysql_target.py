@@ -198,7 +198,7 @@ class MySQLTarget:
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that."""
+        """Copy rows within the server, or as lines that are never parsed; None where a row is too long for that. Raises UsageError."""
         if not isinstance(source, MySQLSource) or not isinstance(reader, MySQLReader):
             return None
         if self._same is None:

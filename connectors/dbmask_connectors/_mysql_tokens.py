@@ -6,7 +6,9 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Chain", "Token", "chains", "columns_in", "neutral", "tokens", "unquote"]
+from dbmask_connectors._tokens import Token, tokens_of
+
+__all__ = ["Chain", "chains", "columns_in", "neutral", "tokens", "unquote"]
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--(?=\s|\Z)[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?!M?!).*?\*/|/\*M?!\d*|\*/)
@@ -19,38 +21,9 @@ _TOKEN = re.compile(
 )
 
 
-class Token(NamedTuple):
-    """One token with its place in the text; parentheses have the depth that surrounds them."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    depth: int
-
-    @property
-    def word(self) -> str:
-        """A bare word in upper case; empty for anything else."""
-        return self.text.upper() if self.kind == "word" else ""
-
-    @property
-    def is_name(self) -> bool:
-        """Whether this may be a name: quoted, or a bare word."""
-        return self.kind in ("quoted", "word")
-
-
 def tokens(sql: str) -> Iterator[Token]:
     """The tokens of a statement without blanks and comments; what stands in /*! ... */ is part of it."""
-    depth = 0
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup or "other"
-        if kind == "space":
-            continue
-        if match[0] == ")":
-            depth -= 1
-        yield Token(kind, match[0], match.start(), match.end(), depth)
-        if match[0] == "(":
-            depth += 1
+    return tokens_of(_TOKEN, sql)
 
 
 def unquote(text: str) -> str:

@@ -24,6 +24,7 @@ from dbmask_connectors._postgres_parts import Keys, Parts, Triggers
 from dbmask_connectors._postgres_reader import PostgresReader, rendered
 from dbmask_connectors._postgres_sequences import set_sequences
 from dbmask_connectors._postgres_session import Address, connect
+from dbmask_connectors._postgres_shared import reading
 
 if TYPE_CHECKING:
     import psycopg
@@ -80,16 +81,7 @@ class PostgresRewriting:
 
     def raw(self) -> AbstractContextManager[Reader]:
         """Another session that reads what nobody may write now, for masks that run in Python."""
-        return self._raw()
-
-    @contextmanager
-    def _raw(self) -> Iterator[Reader]:
-        with contextlib.closing(connect(self.address)) as connection:
-            reader = PostgresReader(connection, str(self.address))
-            try:
-                yield reader
-            finally:
-                reader.close()
+        return reading(self.address)
 
     def _stage(self, table: TargetTable) -> str:
         return self._stages.setdefault(table.name, f"dbmask_stage_{len(self._stages) + 1}")

@@ -20,6 +20,7 @@ from dbmask_connectors._foreign import (
     kept,
     lost_rest,
     missing_end,
+    own_indexes,
     special_index,
     translated_expression,
 )
@@ -229,10 +230,7 @@ class _Foreign:
 
     def _indexes(self, target: TargetTable) -> list[str]:
         made = []
-        keys = {u.columns for u in target.table.uniques if not u.partial}
-        for index in target.table.indexes:
-            if index.columns in keys:
-                continue
+        for index in own_indexes(target):
             if special_index(target, index) or self._other_kind(index) or not self._indexable(target, index.columns):
                 self.lost.append(
                     f"index {index.name} of {target.name}: of a kind that PostgreSQL does not make of columns"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, SnapshotGone
@@ -16,6 +16,7 @@ from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
 
 if TYPE_CHECKING:
+    import numpy as np
     import psycopg
     from sqlglot import exp
 
@@ -123,14 +124,34 @@ class PostgresReader:
         """Run a SELECT and stream its columns as COPY writes them. Raises ConnectorError, also while another reading stands open."""
         from dbmask_connectors._postgres_copy import copied_out
 
+        with self._one_reading() as stack:
+            blocks = copied_out(self.connection, f"COPY ({rendered(query)}) TO STDOUT")
+            for _, block in stack.enter_context(contextlib.closing(blocks)):
+                yield columns_of_text(block)
+
+    def read_prints(self, query: exp.Select, seed: int) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
+        """Fingerprints that the server makes of columns c0, c1, ... Raises ConnectorError, also while another reading stands open."""
+        from dbmask_connectors._postgres_prints import arrays_of
+
+        with self._one_reading():
+            yield from arrays_of(self.connection, rendered(query), len(query.expressions), seed)
+
+    def prints_of(self, texts: Sequence[str], seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The server's fingerprints of texts. Raises ConnectorError, also where the server has no ICU."""
+        from dbmask_connectors._postgres_prints import prints_of
+
+        with self._one_reading():
+            return prints_of(self.connection, texts, seed)
+
+    @contextlib.contextmanager
+    def _one_reading(self) -> Iterator[contextlib.ExitStack]:
+        """A reading that leaves the snapshot as it was, however it ends; what is put on the stack ends before."""
         self.require_idle()
         with translated(self.where), contextlib.ExitStack() as stack:
             self.connection.execute("SAVEPOINT dbmask_read")
             self._reading = True
             stack.callback(self._end)
-            blocks = copied_out(self.connection, f"COPY ({rendered(query)}) TO STDOUT")
-            for _, block in stack.enter_context(contextlib.closing(blocks)):
-                yield columns_of_text(block)
+            yield stack
 
     def row_id(self, table: Table) -> tuple[str, ...]:
         """Where a row version lies: its snapshot keeps it there, and that nobody rewrites the table meanwhile is the reader's lock."""
@@ -170,7 +191,7 @@ class PostgresReader:
             raise ConnectorError(f"{self.where}: another reading of this snapshot stands open")
 
     def _end(self) -> None:
-        from psycopg import Error, pq
+        from psycopg import Error
 
         if not self._reading:
             return
@@ -178,9 +199,8 @@ class PostgresReader:
             self._stream.close()  # cancels what still runs
         self._reading, self._stream = False, None
         with contextlib.suppress(Error):
-            if self.connection.info.transaction_status == pq.TransactionStatus.INERROR:
-                self.connection.execute("ROLLBACK TO SAVEPOINT dbmask_read")
-            self.connection.execute("RELEASE SAVEPOINT dbmask_read")
+            # Whether the statement failed is not always known here: what is read beside libpq is not its business.
+            self.connection.execute("ROLLBACK TO SAVEPOINT dbmask_read; RELEASE SAVEPOINT dbmask_read")
 
     def close(self) -> None:
         """Cancel what runs and end the transaction."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from psycopg import sql
     from sqlglot import exp
 
-__all__ = ["exported", "joined", "narrowed", "page_spans", "session_of", "unchanged"]
+__all__ = ["exported", "narrowed", "page_spans", "reading", "session_of", "unchanged"]
 
 PAGES = "pages"
 _RANGE_SCANS = 140000  # the server reads a range of pages alone from this version on
@@ -45,28 +45,27 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text, timeline_id::text FROM pg_
 
 
 @contextmanager
-def exported(address: Address) -> Iterator[Shared]:
-    """Hold a snapshot on a connection of its own for as long as the block lasts."""
-    with contextlib.closing(connect(address)) as connection:
-        reader = PostgresReader(connection, str(address))
-        try:
-            with translated(str(address)):
-                horizon, timeline = connection.execute(_FACTS).fetchone() or ("0", "")
-                (name,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-            yield Shared(json.dumps({"name": name, "horizon": horizon, "timeline": timeline}), reader.position)
-        finally:
-            reader.close()
+def reading(address: Address, database: str | None = None, shared: Shared | None = None) -> Iterator[PostgresReader]:
+    """A REPEATABLE READ transaction on a connection of its own, to the address's database unless another is named.
 
-
-@contextmanager
-def joined(address: Address, shared: Shared) -> Iterator[PostgresReader]:
-    """Read a snapshot that another session holds. Raises SnapshotGone where none does."""
-    with contextlib.closing(connect(address)) as connection:
+    With ``shared`` it reads the snapshot that another session holds: raises SnapshotGone where none does.
+    """
+    with contextlib.closing(connect(address, database)) as connection:
         reader = PostgresReader(connection, str(address), shared)
         try:
             yield reader
         finally:
             reader.close()
+
+
+@contextmanager
+def exported(address: Address) -> Iterator[Shared]:
+    """Hold a snapshot on a connection of its own for as long as the block lasts."""
+    with reading(address) as reader:
+        with translated(str(address)):
+            horizon, timeline = reader.connection.execute(_FACTS).fetchone() or ("0", "")
+            (name,) = reader.connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+        yield Shared(json.dumps({"name": name, "horizon": horizon, "timeline": timeline}), reader.position)
 
 
 def page_spans(reader: Reader, table: Table, size: int) -> list[Span]:

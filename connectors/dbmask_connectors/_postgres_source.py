@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from dbmask.schema import Schema, Table, TableName
@@ -15,7 +14,7 @@ from dbmask_connectors._postgres_catalog import read_schema
 from dbmask_connectors._postgres_errors import translated
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
-from dbmask_connectors._postgres_shared import exported, joined, narrowed, page_spans, unchanged
+from dbmask_connectors._postgres_shared import exported, narrowed, page_spans, reading, unchanged
 from dbmask_connectors._postgres_structure import read_structure
 
 if TYPE_CHECKING:
@@ -101,15 +100,9 @@ class PostgresSource:
         with translated(str(self.address)):
             return read_structure(self.connection, self.address, self.version, schema, tables)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[PostgresReader]:
+    def snapshot(self) -> AbstractContextManager[PostgresReader]:
         """A REPEATABLE READ transaction on a connection of its own."""
-        with contextlib.closing(connect(self.address)) as connection:
-            reader = PostgresReader(connection, str(self.address))
-            try:
-                yield reader
-            finally:
-                reader.close()
+        return reading(self.address)
 
     def export(self) -> AbstractContextManager[Shared]:
         """Hold a snapshot for others to join."""
@@ -117,7 +110,7 @@ class PostgresSource:
 
     def join(self, shared: Shared) -> AbstractContextManager[PostgresReader]:
         """Read a snapshot that another session holds."""
-        return joined(self.address, shared)
+        return reading(self.address, shared=shared)
 
     def spans(self, reader: Reader, table: Table, size: int) -> list[Span]:
         """Ranges of pages; of partitions where the table has them."""

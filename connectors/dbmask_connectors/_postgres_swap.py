@@ -196,7 +196,8 @@ def publish(admin: psycopg.Connection[Any], built: str, target: str, kept: str =
 def rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
     """Move ``target`` to ``old``, where it stays closed, and ``built`` to ``target``, which is open.
 
-    Close the target for logins, end its sessions and rename; where that fails it is opened again."""
+    Close the target for logins, end its sessions and rename; where that fails it is opened again. Raises ConnectorError.
+    """
     from psycopg import errors, sql
 
     renaming = sql.SQL("ALTER DATABASE {} RENAME TO {}")

@@ -34,6 +34,7 @@ from dbmask_connectors._postgres_foreign import foreign_structure, search_path
 from dbmask_connectors._postgres_keys import check_foreign_keys
 from dbmask_connectors._postgres_reader import PostgresReader
 from dbmask_connectors._postgres_session import Address, connect
+from dbmask_connectors._postgres_shared import reading
 from dbmask_connectors._postgres_source import identity_of
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class PostgresTarget:
 
     @property
     def built(self) -> psycopg.Connection[Any]:
-        """A connection to the database that is being built."""
+        """A connection to the database that is being built. Raises ConnectorError."""
         if self._built is None:
             raise ConnectorError(f"{self.address}: nothing is being built")
         return self._built
@@ -93,7 +94,7 @@ class PostgresTarget:
             return identity_of(connection)
 
     def check(self, overwrite: bool) -> None:
-        """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten."""
+        """Refuse a database that holds something and was not made by dbmask, unless it may be overwritten. Raises UsageError."""
         database = self.address.database
         if database in ("template0", "template1"):
             raise UsageError(f"{self.address}: a template database cannot be a target")
@@ -143,7 +144,7 @@ class PostgresTarget:
             self._built.execute("SET synchronous_commit = off")
 
     def adopt(self, building: str) -> bool:
-        """Take over the database of a run that died; what else such runs left beside this target goes."""
+        """Take over the database of a run that died; what else such runs left beside this target goes. Raises ConnectorError."""
         with translated(str(self.address)):
             there = swap.number_of(self.admin, building) and swap.is_ours(self.admin, building)
             if there and not swap.take_over(self.admin, building):
@@ -229,18 +230,12 @@ class PostgresTarget:
         with translated(str(self.address)):
             return check_foreign_keys(self.built, structure)
 
-    @contextmanager
-    def reader(self) -> Iterator[Reader]:
+    def reader(self) -> AbstractContextManager[Reader]:
         """A snapshot of what was built."""
-        with contextlib.closing(connect(self.address, self._name or None)) as connection:
-            reader = PostgresReader(connection, str(self.address))
-            try:
-                yield reader
-            finally:
-                reader.close()
+        return reading(self.address, self._name or None)
 
     def publish(self) -> None:
-        """Rename the built database into the target's place, in one transaction; sessions on the old one end."""
+        """Rename the built database into the target's place, in one transaction; sessions on the old one end. Raises ConnectorError."""
         database = self.address.database
         with translated(str(self.address)):
             ledger.drop(self.built)

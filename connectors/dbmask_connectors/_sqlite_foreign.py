@@ -16,8 +16,8 @@ from dbmask_connectors._foreign import (
     kept,
     lost_rest,
     missing_end,
+    plain_indexes,
     require_distinct,
-    special_index,
     translated_expression,
 )
 from dbmask_connectors._sqlite_types import declared
@@ -121,15 +121,7 @@ class _Foreign:
         made: dict[str, str] = {}
         taken = {self._local(t.name).lower() for t in self.structure.tables}
         for target in self.structure.tables:
-            keys = {u.columns for u in target.table.uniques if not u.partial}
-            for index in target.table.indexes:
-                if index.columns in keys:
-                    continue
-                if special_index(target, index):
-                    self.lost.append(
-                        f"index {index.name} of {target.name}: partial, on an expression or on a dropped column"
-                    )
-                    continue
+            for index in plain_indexes(target, self.lost, str(target.name)):
                 local = self._local(target.name)
                 # Elsewhere a name is unique within its table or schema; here within the file, tables included.
                 name = index.name if index.name.lower() not in taken else f"{local}_{index.name}"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
-from dbmask.spi import Capabilities, Previous, Progress, Reader, Source, Structure, TargetTable
+from dbmask.spi import Capabilities, Progress, Reader, Source, Structure, TargetTable
 from dbmask_connectors._ddl_parse import quoted
-from dbmask_connectors._files import Building, exchange, file_identity, previous, source_path
+from dbmask_connectors._file_target import FileTarget
+from dbmask_connectors._files import source_path
 from dbmask_connectors._sqlite_checks import broken_rows
 from dbmask_connectors._sqlite_foreign import foreign_structure, local_name
 from dbmask_connectors._sqlite_relay import ATTACHED, of_source, slices
@@ -43,37 +44,16 @@ _FAST = (
 )
 
 
-class SQLiteTarget:
+class SQLiteTarget(FileTarget):
     """A replica in a file."""
 
     def __init__(self, path: Path, capabilities: Capabilities) -> None:
-        self.path = path
-        self._capabilities = capabilities
-        self._building = Building(path)
-        self._keep = 0
-        self._in_place = False
+        super().__init__(path, capabilities)
         self._session: Session | None = None
         self._post: tuple[str, ...] = ()
         self._default_schema = MAIN
         self._attached: Snapshot | None = None
         self._refused: Snapshot | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What SQLite can do."""
-        return self._capabilities
-
-    def identity(self) -> str:
-        """Device and inode; empty where there is no file yet."""
-        return file_identity(self.path)
-
-    def check(self, overwrite: bool) -> None:
-        """Raise UsageError unless the file is absent, empty, made by dbmask, or may be overwritten."""
-        self._building.check_directory()
-        if overwrite or not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        if not self._is_ours(self.path):
-            raise UsageError(f"{self.path} was not made by dbmask and is not empty (say --overwrite to replace it)")
 
     def _is_ours(self, path: Path) -> bool:
         try:
@@ -116,7 +96,7 @@ class SQLiteTarget:
     def relay(
         self, source: Source, reader: Reader, table: TargetTable, query: exp.Expression, progress: Progress
     ) -> int | None:
-        """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot."""
+        """INSERT INTO ... SELECT from the attached source; None where that could not be the reader's snapshot. Raises UsageError."""
         if not isinstance(source, SQLiteSource) or not isinstance(reader, Snapshot):
             return None
         if not self._in_place and source.identity() == self.identity():
@@ -194,44 +174,26 @@ class SQLiteTarget:
         with contextlib.closing(Session(connect(source_path(self.path), "ro"))) as session:
             yield ReplicaReader(session, self.path)
 
-    def publish(self) -> None:
-        """Close the file and move it into place. Raises ConnectorError."""
-        self._disconnect()
-        _settle(self.path)
-        self._building.publish(self._keep)
-
-    def replace_source(self) -> None:
-        """The source is what the replica takes the place of."""
-        self._in_place = True
-
-    def keep_previous(self, count: int) -> None:
-        """How many replaced files stay beside the target."""
-        self._keep = count
-
-    def previous(self) -> Sequence[Previous]:
-        """The files that were replaced here and are kept, the latest first."""
-        return previous(self.path)
-
-    def roll_back(self, name: str) -> None:
-        """Put a kept file back. Raises UsageError where dbmask made neither it nor the one that serves."""
-        if not any(self._is_ours(p) for p in (self.path, Path(name)) if p.exists()):
-            raise UsageError(f"neither {self.path} nor {name} was made by dbmask: it exchanges what it made itself")
-        _settle(self.path)
-        exchange(self.path, Path(name))
-
-    def abort(self) -> None:
-        """Remove the file being built; a published one stays."""
-        self._disconnect()
-        self._building.remove()
+    def _settle(self, path: Path) -> None:
+        beside = [path.with_name(path.name + s) for s in ("-wal", "-journal", "-shm")]
+        if not any(p.exists() for p in beside):
+            return
+        try:
+            with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
+                db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+                db.execute("PRAGMA main.journal_mode = DELETE")
+        except ConnectorError:
+            if beside[0].exists() and beside[0].stat().st_size:
+                raise ConnectorError(
+                    f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
+                ) from None
+        for left in beside:
+            left.unlink(missing_ok=True)
 
     def _disconnect(self) -> None:
         if self._session is not None:
             self._session.close()
         self._session = self._attached = self._refused = None
-
-    def close(self) -> None:
-        """Close; what was not published is removed."""
-        self.abort()
 
 
 def _is_marked(db: sqlite3.Connection) -> bool:
@@ -254,21 +216,3 @@ def _mark(db: sqlite3.Connection) -> None:
     db.execute("ANALYZE main")
     db.execute("DROP TABLE temp.dbmask_empty")
     db.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, NULL, ?)", (MARKER, "masked replica"))
-
-
-def _settle(path: Path) -> None:
-    """Fold the write-ahead log of the file that is to be replaced into it: left behind, it would be applied to the new one."""
-    beside = [path.with_name(path.name + s) for s in ("-wal", "-journal", "-shm")]
-    if not any(p.exists() for p in beside):
-        return
-    try:
-        with contextlib.closing(connect(path, "rw")) as db, translated(str(path)):
-            db.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
-            db.execute("PRAGMA main.journal_mode = DELETE")
-    except ConnectorError:
-        if beside[0].exists() and beside[0].stat().st_size:
-            raise ConnectorError(
-                f"{path} is in use: its write-ahead log cannot be folded in; close what has it open"
-            ) from None
-    for left in beside:
-        left.unlink(missing_ok=True)

@@ -5,33 +5,10 @@ from __future__ import annotations
 import re
 
 from dbmask.schema import ColumnType, Kind
+from dbmask_sql.duckdb_types import scalar
 
 __all__ = ["NATIVE", "column_type", "declared", "is_lossless"]
 
-_INTEGERS = {
-    "TINYINT": 8,
-    "SMALLINT": 16,
-    "INTEGER": 32,
-    "BIGINT": 64,
-    "HUGEINT": 128,
-}
-_KINDS: dict[str, Kind] = {
-    "VARCHAR": Kind.TEXT,
-    "BOOLEAN": Kind.BOOLEAN,
-    "FLOAT": Kind.FLOAT,
-    "DOUBLE": Kind.FLOAT,
-    "DATE": Kind.DATE,
-    "TIME": Kind.TIME,
-    "TIMESTAMP": Kind.TIMESTAMP,
-    "TIMESTAMP_S": Kind.TIMESTAMP,
-    "TIMESTAMP_MS": Kind.TIMESTAMP,
-    "TIMESTAMP_NS": Kind.TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": Kind.TIMESTAMPTZ,
-    "UUID": Kind.UUID,
-    "JSON": Kind.JSON,
-    "BLOB": Kind.BYTES,
-}
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)\Z")
 _LIST = re.compile(r"(.*)\[\d*\]\Z", re.S)
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 
@@ -50,17 +27,10 @@ def column_type(sql: str, folded: bool = False) -> ColumnType:
     items = _LIST.match(sql)
     if items:
         return ColumnType(Kind.ARRAY, sql, element=column_type(items[1]))
-    number = _DECIMAL.match(sql)
-    if number:
-        return ColumnType(Kind.DECIMAL, sql, precision=int(number[1]), scale=int(number[2]))
-    unsigned = sql.startswith("U") and sql[1:] in _INTEGERS
-    bits = _INTEGERS.get(sql[1:] if unsigned else sql)
-    if bits is not None:
-        return ColumnType(Kind.INTEGER, sql, bits=bits, unsigned=unsigned)
     if sql.startswith("ENUM("):
         labels = tuple(label.replace("''", "'") for label in _LABEL.findall(sql))
         return ColumnType(Kind.ENUM, sql, values=labels)
-    return ColumnType(_KINDS.get(sql, Kind.OTHER), sql, folded=folded)
+    return ColumnType(sql=sql, folded=folded, **scalar(sql)._asdict())
 
 
 def is_lossless(type_: ColumnType) -> bool:

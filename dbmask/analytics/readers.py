@@ -117,7 +117,7 @@ def _table(source: Source, name: str) -> Table:
 
 
 def read_groups(url: str, table: str, fields: Sequence[str]) -> Frame:
-    """The combinations of ``fields`` with their counts, grouped by the database itself. Raises UsageError, ConnectorError.
+    """The combinations of ``fields`` with their counts, grouped by the database itself. Raises AnalyticsError, UsageError, ConnectorError.
 
     Values are told apart as texts are in a file, whatever the columns' collations hold equal.
     """
@@ -137,7 +137,7 @@ def read_groups(url: str, table: str, fields: Sequence[str]) -> Frame:
 
 
 def read_table(url: str, table: str, by: Sequence[str] = ()) -> Frame:
-    """All rows of a table in the order of its primary key, or ``by`` these columns. Raises UsageError, ConnectorError."""
+    """All rows of a table in the order of its primary key, or ``by`` these columns. Raises AnalyticsError, UsageError, ConnectorError."""
     from sqlglot import exp
 
     with _opened(url) as source:

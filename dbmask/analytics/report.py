@@ -26,7 +26,7 @@ def generate(
 
 
 def page(results: Sequence[Result], dataset_info: Mapping[str, Any] | None = None) -> str:
-    """The page as text."""
+    """The page as text. Raises AnalyticsError."""
     if not results:
         raise AnalyticsError("There are no results to report.")
     utility = results[0].score is not None

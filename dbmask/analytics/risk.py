@@ -50,7 +50,7 @@ def run_frame(
     l_threshold: int = 2,
     t_threshold: float = 0.2,
 ) -> list[Result]:
-    """As run, of columns that are integer codes already. Without a sensitive attribute k-anonymity alone is measured."""
+    """As run, of columns that are integer codes already; without a sensitive attribute k-anonymity alone. Raises AnalyticsError."""
     if not frame.rows:
         raise AnalyticsError("Cannot run analytics on an empty dataset.")
     if not quasi_identifiers:

@@ -51,7 +51,7 @@ def run_frames(
     metrics: Sequence[str] | None = None,
     thresholds: tuple[float, float, float] = (0.5, 0.6, 0.5),
 ) -> list[Result]:
-    """As run, of columns that are integer codes already."""
+    """As run, of columns that are integer codes already. Raises AnalyticsError."""
     if not original.rows:
         raise AnalyticsError("Cannot run analytics on an empty dataset.")
     if original.rows != anonymised.rows:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import database_url
+from dbmask.cli.common import database_url, format_option
 from dbmask.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ _LISTS = ("--qi", "--analytics", "--metrics", "--numerical", "--categorical", "-
 _PRESET = click.option(
     "--preset", type=click.Choice(["medical", "public", "internal", "exploratory"]), help="Thresholds of a situation."
 )
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _REPORT = click.option("--report", metavar="FILE", type=click.Path(dir_okay=False), help="Write an HTML report.")
 _NO_FAIL = click.option("--no-fail", is_flag=True, help="Exit 0 where a threshold is missed.")
+
+
+def _database(name: str, holds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(name, type=database_url, metavar="URL", help=holds)
 
 
 def spread(args: Sequence[str]) -> list[str]:
@@ -55,12 +58,7 @@ def command() -> None:
 
 @command.command("risk", cls=_Lists)
 @click.option("--input", "path", metavar="FILE", help="CSV, JSON, JSON Lines or Parquet.")
-@click.option(
-    "--source",
-    type=database_url,
-    metavar="URL",
-    help="A database, in place of a file; the database groups its rows itself.",
-)
+@_database("--source", "A database, in place of a file; the database groups its rows itself.")
 @click.option("--table", metavar="TABLE", help="The table in --source.")
 @click.option("--qi", multiple=True, required=True, metavar="FIELD...", help="Quasi-identifiers.")
 @click.option("--sa", metavar="FIELD", help="The sensitive attribute; without it k-anonymity alone is measured.")
@@ -74,7 +72,7 @@ def command() -> None:
 @click.option("--original-table", metavar="TABLE", help="The table in the database of --original; by default --table.")
 @_PRESET
 @_REPORT
-@_FORMAT
+@format_option
 @_NO_FAIL
 def risk_command(
     path: str | None,
@@ -140,18 +138,8 @@ def _before(
 @command.command("utility", cls=_Lists)
 @click.option("--original", metavar="FILE", help="The data before masking.")
 @click.option("--anonymized", metavar="FILE", help="The data after masking, row by row the same records.")
-@click.option(
-    "--source",
-    type=database_url,
-    metavar="URL",
-    help="A database that holds the original table, in place of --original.",
-)
-@click.option(
-    "--target",
-    type=database_url,
-    metavar="URL",
-    help="A database that holds the masked table, in place of --anonymized.",
-)
+@_database("--source", "A database that holds the original table, in place of --original.")
+@_database("--target", "A database that holds the masked table, in place of --anonymized.")
 @click.option("--table", metavar="TABLE", help="The table; its rows are paired by its primary key.")
 @click.option(
     "--key",
@@ -169,7 +157,7 @@ def _before(
 @click.option("--information-loss-threshold", type=click.FloatRange(0, 1), help="Of the score.  [default: 0.5]")
 @_PRESET
 @_REPORT
-@_FORMAT
+@format_option
 @_NO_FAIL
 def utility_command(
     original: str | None,

@@ -8,7 +8,18 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, state_option, state_url
+from dbmask.cli.common import (
+    certificate_option,
+    database_url,
+    format_option,
+    key_option,
+    load_policy,
+    policy_argument,
+    quiet_option,
+    state_option,
+    state_url,
+)
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 __all__ = ["command"]
 
@@ -19,16 +30,11 @@ __all__ = ["command"]
 @click.option(
     "--database", required=True, metavar="NAME", help="Its name once more: what it holds now is gone afterwards."
 )
-@click.option(
-    "--certificate",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
-)
+@certificate_option("Write the run's certificate as JSON, and as a page (.html) beside it.")
 @sign_option
 @state_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,
@@ -49,31 +55,30 @@ def command(
     from dbmask.cloner.progress import Quiet, reporter
 
     loaded, keys = load_policy(policy, key_file)
-    done = apply(
-        loaded,
-        target,
-        database,
-        certificate=certificate,
-        sign_with=sign_with,
-        keys=keys,
-        show=Quiet() if quiet else reporter(sys.stderr),
-        state=state_url(state),
-    )
+    with failed_as(form):
+        done = apply(
+            loaded,
+            target,
+            database,
+            certificate=certificate,
+            sign_with=sign_with,
+            keys=keys,
+            show=Quiet() if quiet else reporter(sys.stderr),
+            state=state_url(state),
+        )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    texts = texts_in(done.certificate.tables)
     if form == "json":
         facts = {
             "tables": {str(n): {"rows": r, "seconds": round(done.seconds[n], 3)} for n, r in done.rows.items()},
             "certificate": str(done.certificate_path) if done.certificate_path else None,
             "passed": done.certificate.passed,
+            **({"texts": texts} if texts else {}),
         }
         click.echo(json.dumps(facts, indent=2))
         return
     count = len(done.certificate.checks)
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows rewritten; {count} checks passed.")
-    for item in done.certificate.left_out:
-        click.echo(f"Lost: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_texts(texts)
+    say_rest(done, "Lost")

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import (
+    certificate_option,
     database_url,
+    format_option,
     key_option,
     load_policy,
     policy_argument,
+    quiet_option,
     source_option,
     state_option,
     state_url,
     subset_options,
 )
-from dbmask.cli.found import say_texts
+from dbmask.cli.found import failed_as, say_rest, say_texts, texts_in
 
 if TYPE_CHECKING:
     from dbmask.cloner import CloneResult
     from dbmask.schema import TableName
 
 __all__ = ["command"]
-
-"""So many rows without findings are named in the output; the certificate names more."""
 
 
 @click.command("clone")
@@ -38,12 +38,7 @@ __all__ = ["command"]
     "--target", required=True, type=database_url, metavar="URL", help="Where the replica appears when it is complete."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a target that is not empty.")
-@click.option(
-    "--certificate",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write the run's certificate as JSON, and as a page (.html) beside it.",
-)
+@certificate_option("Write the run's certificate as JSON, and as a page (.html) beside it.")
 @sign_option
 @click.option(
     "--keep-previous",
@@ -72,8 +67,8 @@ __all__ = ["command"]
     help="How long the source's snapshot is held for --resume after a run has died.",
 )
 @state_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,
@@ -101,44 +96,47 @@ def command(
 
     loaded, keys = load_policy(policy, key_file)
     show = Quiet() if quiet else reporter(sys.stderr)
-    done = clone(
-        loaded,
-        source,
-        target,
-        overwrite=overwrite,
-        certificate=certificate,
-        sign_with=sign_with,
-        keep_previous=keep_previous,
-        keys=keys,
-        show=show,
-        state=state_url(state),
-        resume=resume,
-        options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
-        share=share,
-        max_rows=max_rows,
-    )
+    with failed_as(form):
+        done = clone(
+            loaded,
+            source,
+            target,
+            overwrite=overwrite,
+            certificate=certificate,
+            sign_with=sign_with,
+            keep_previous=keep_previous,
+            keys=keys,
+            show=show,
+            state=state_url(state),
+            resume=resume,
+            options=Options(jobs, max_rate, int(chunk_size * 2**20), keep_snapshot),
+            share=share,
+            max_rows=max_rows,
+        )
     for warning in done.plan.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    texts = _texts(done.certificate.tables)
+    texts = texts_in(done.certificate.tables)
     if form == "json":
-        facts: dict[str, Any] = {
-            "tables": {str(n): _table(done, n) for n in done.rows},
-            "certificate": str(done.certificate_path) if done.certificate_path else None,
-            "passed": done.certificate.passed,
-        }
-        if texts:
-            facts["texts"] = texts
-        click.echo(json.dumps(facts, indent=2))
-        return
+        click.echo(json.dumps(_facts(done, texts), indent=2))
+    else:
+        _say(done, texts)
+
+
+def _facts(done: CloneResult, texts: dict[str, Any]) -> dict[str, Any]:
+    """The result as plain data."""
+    return {
+        "tables": {str(n): _table(done, n) for n in done.rows},
+        "certificate": str(done.certificate_path) if done.certificate_path else None,
+        "passed": done.certificate.passed,
+        **({"texts": texts} if texts else {}),
+    }
+
+
+def _say(done: CloneResult, texts: dict[str, Any]) -> None:
     checks = done.certificate.checks
     click.echo(f"{len(done.rows)} tables, {sum(done.rows.values()):,} rows cloned; {len(checks)} checks passed.")
     say_texts(texts)
-    for item in done.certificate.left_out:
-        click.echo(f"Not in the replica: {item}")
-    for item in done.certificate.not_looked_at:
-        click.echo(f"Not looked at: {item}")
-    if done.certificate_path:
-        click.echo(f"Certificate: {done.certificate_path}")
+    say_rest(done, "Not in the replica")
 
 
 def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
@@ -148,14 +146,4 @@ def _table(done: CloneResult, name: TableName) -> dict[str, float | int]:
         "chunks": chunks,
         "chunks_reused": reused,
         "seconds": round(done.seconds[name], 3),
-    }
-
-
-def _texts(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What text masks found, by column."""
-    return {
-        f"{table['table']}.{column['column']}": column["found"]
-        for table in tables
-        for column in table["columns"]
-        if "found" in column
     }

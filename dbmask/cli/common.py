@@ -13,10 +13,13 @@ from dbmask.policy import Policy
 from dbmask.policy.jobs import secret
 
 __all__ = [
+    "certificate_option",
     "database_url",
+    "format_option",
     "key_option",
     "load_policy",
     "policy_argument",
+    "quiet_option",
     "run_keys",
     "source_option",
     "subset_options",
@@ -24,6 +27,15 @@ __all__ = [
 
 
 policy_argument = click.argument("policy", type=click.Path(exists=True, dir_okay=False))
+
+
+format_option = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+
+
+def certificate_option(help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--certificate FILE``."""
+    return click.option("--certificate", metavar="FILE", type=click.Path(dir_okay=False), help=help_)
 
 
 def database_url(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import format_option, key_option, load_policy, policy_argument, source_option
 from dbmask.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ role_option = click.option("--role", required=True, metavar="ROLE", help="The ma
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be made, and what stands against it; nothing stays (PostgreSQL)."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @key_option
 def command(
     policy: str,

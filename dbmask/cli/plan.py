@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import database_url, format_option, key_option, load_policy, policy_argument, source_option
 from dbmask.planner import Plan, RunsIn, reading
 from dbmask.policy.model import TableMode
 
@@ -27,7 +27,7 @@ __all__ = ["command", "plan_facts"]
 @click.option(
     "--sql", "show_sql", is_flag=True, help="Show the SELECT that reads each table; keys appear as references."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @key_option
 def command(
     policy: str, source: str, target: str | None, overwrite: bool, show_sql: bool, form: str, key_file: str | None

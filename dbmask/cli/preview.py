@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import key_option, load_policy, policy_argument, source_option
+from dbmask.cli.common import format_option, key_option, load_policy, policy_argument, source_option
 from dbmask.errors import UsageError
 from dbmask.masks.base import nearest
 from dbmask.schema import TableName
@@ -26,7 +26,7 @@ __all__ = ["command"]
     "--table", required=True, metavar="TABLE", help="schema.table; in SQLite and DuckDB `main.` may be left out."
 )
 @click.option("--rows", default=10, show_default=True, type=click.IntRange(1, 1_000), help="How many rows.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @key_option
 def command(policy: str, source: str, table: str, rows: int, form: str, key_file: str | None) -> None:
     """Show the first rows of a table as a clone would hold them: masked, and only masked."""

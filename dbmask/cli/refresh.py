@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import key_option, load_policy, policy_argument, state_option, state_url
+from dbmask.cli.common import (
+    format_option,
+    key_option,
+    load_policy,
+    policy_argument,
+    quiet_option,
+    state_option,
+    state_url,
+)
 
 if TYPE_CHECKING:
     from dbmask.refresher import RefreshResult
@@ -28,8 +36,8 @@ __all__ = ["command"]
 @click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
 @click.option("--overwrite", is_flag=True, help="Let the first run replace a target that is not empty.")
 @state_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,

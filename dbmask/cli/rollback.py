@@ -6,7 +6,7 @@ import json
 
 import click
 
-from dbmask.cli.common import database_url
+from dbmask.cli.common import database_url, format_option
 
 __all__ = ["command"]
 
@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.argument("target", type=database_url, metavar="TARGET")
 @click.option("--to", metavar="NAME", help="Which kept replica; the latest unless given.")
 @click.option("--list", "list_only", is_flag=True, help="Show what is kept, and change nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def command(target: str, to: str | None, list_only: bool, form: str) -> None:
     """Put the previous replica back in the place of TARGET (a URL), as it was when it was replaced.
 

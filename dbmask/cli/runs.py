@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dbmask.cli.common import state_option, state_url
+from dbmask.cli.common import format_option, state_option, state_url
 
 if TYPE_CHECKING:
     from dbmask.state import RunRow, State
@@ -20,7 +20,7 @@ __all__ = ["command"]
 @click.argument("number", type=int, required=False)
 @state_option
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many runs to list.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def command(number: int | None, state: str | None, limit: int, form: str) -> None:
     """List the runs, the latest first, with durations and rows; or one run with its tables."""
     from dbmask.state import State

@@ -8,7 +8,17 @@ import sys
 import click
 
 from dbmask.cli.certificate import sign_option
-from dbmask.cli.common import database_url, key_option, load_policy, policy_argument, source_option, subset_options
+from dbmask.cli.common import (
+    certificate_option,
+    database_url,
+    format_option,
+    key_option,
+    load_policy,
+    policy_argument,
+    quiet_option,
+    source_option,
+    subset_options,
+)
 
 __all__ = ["command"]
 
@@ -23,16 +33,11 @@ __all__ = ["command"]
     metavar="URL",
     help="The replica that is there already; it is only read.",
 )
-@click.option(
-    "--certificate",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write what was found as JSON, and as a page (.html) beside it.",
-)
+@certificate_option("Write what was found as JSON, and as a page (.html) beside it.")
 @sign_option
 @subset_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@format_option
+@quiet_option
 @key_option
 def command(
     policy: str,

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbmask import __version__
+from dbmask.atomic import require_place, write_text
 from dbmask.cloner.page import render
 from dbmask.cloner.signing import SigningKey, signed
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, DbmaskError
+from dbmask.keys import KeyRing
 from dbmask.planner import Plan, TablePlan
 from dbmask.policy.model import Policy, TableMode
+from dbmask.schema import TableName
+from dbmask.spi import Source
 from dbmask_sql.jcs import canonical_json
 
-__all__ = ["Certificate", "Check", "describe", "failed", "now", "policy_facts", "write_certificate"]
+__all__ = [
+    "Certificate",
+    "Check",
+    "describe",
+    "failed",
+    "now",
+    "of_run",
+    "place_of",
+    "policy_facts",
+    "write_certificate",
+]
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,43 @@ class Certificate:
         return {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
 
 
+class Run(Protocol):
+    """What a run knows when it ends."""
+
+    policy: Policy
+    plan: Plan
+    keys: KeyRing
+    source: Source
+    position: str
+    rows: dict[TableName, int]
+    seconds: dict[TableName, float]
+    found: dict[TableName, dict[str, Any]]
+    checks: list[Check]
+    not_looked_at: list[str]
+    left_out: tuple[str, ...]
+    literals: list[str]
+
+
+def of_run(run: Run, began: str, target: str, job: str) -> Certificate:
+    """The certificate of a run that ends now; ``target`` is the identity of what it wrote. Raises ConnectorError."""
+    return Certificate(
+        started=began,
+        finished=now(),
+        source=run.source.identity(),
+        target=target,
+        snapshot=run.position,
+        key_fingerprint=run.keys.fingerprint(),
+        tables=describe(run.plan, run.rows, run.seconds, run.found),
+        checks=run.checks,
+        not_looked_at=run.not_looked_at,
+        left_out=run.left_out,
+        literals=run.literals,
+        warnings=[str(w) for w in run.plan.warnings],
+        job=job,
+        **policy_facts(run.policy),
+    )
+
+
 def describe(
     plan: Plan,
     rows: Mapping[Any, int],
@@ -109,11 +159,27 @@ def policy_facts(policy: Policy) -> dict[str, str]:
     }
 
 
+def place_of(certificate: str | Path | None) -> Path | None:
+    """Where the certificate goes, if there is to be one. Raises UsageError where no file can be made there."""
+    if certificate:
+        require_place(Path(certificate))
+    return Path(certificate) if certificate else None
+
+
 def write_certificate(certificate: Certificate, path: Path, key: SigningKey | None = None) -> tuple[Path, ...]:
     """Write it as canonical JSON (RFC 8785) and as a page beside it, each complete or not at all; signed where there is a ``key``.
 
-    Returns both paths; a ``path`` that ends in .html is the page's, and no other file is written. Raises OSError.
+    Returns both paths; a ``path`` that ends in .html is the page's, and no other file is written.
+    Raises DbmaskError where the disk does not take it.
     """
+    try:
+        return _write(certificate, path, key)
+    except OSError as error:
+        done = "both are compared" if certificate.job == "verify" else "what was masked is in place"
+        raise DbmaskError(f"{done}, but the certificate {path} cannot be written: {_reason(error)}") from None
+
+
+def _write(certificate: Certificate, path: Path, key: SigningKey | None) -> tuple[Path, ...]:
     document = signed(certificate.as_dict(), key)
     texts = {path.with_suffix(".html"): render(document)}
     if path.suffix.lower() not in (".html", ".htm"):
@@ -121,7 +187,7 @@ def write_certificate(certificate: Certificate, path: Path, key: SigningKey | No
     else:
         texts = {path: texts[path.with_suffix(".html")]}
     for place, text in texts.items():
-        _write(place, text)
+        write_text(place, text)
     return tuple(texts)
 
 
@@ -135,20 +201,16 @@ def failed(error: CheckFailed, certificate: Certificate, path: Path | None, key:
     said = "a check failed: what this certificate describes was not put in place, and what was there before stays"
     certificate = replace(certificate, warnings=(*certificate.warnings, said))
     try:
-        write_certificate(certificate, path, key)
+        _write(certificate, path, key)
     except OSError as problem:
-        reason = (problem.strerror or "it could not be written").lower()
-        return CheckFailed(f"{error}\nThe certificate {path} that would say so cannot be written: {reason}")
-    return CheckFailed(f"{error}\nCertificate, which says so: {path}")
+        return CheckFailed(
+            f"{error}\nThe certificate {path} that would say so cannot be written: {_reason(problem)}", error.checks
+        )
+    return CheckFailed(f"{error}\nCertificate, which says so: {path}", error.checks, path)
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + f".{os.getpid()}.tmp")
-    try:
-        partial.write_text(text, "utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _reason(error: OSError) -> str:
+    return (error.strerror or "it could not be written").lower()
 
 
 def now() -> str:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dbmask.cloner import certificate as cert
+from dbmask.cloner.constraints import lacking
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.signing import SigningKey
@@ -45,7 +46,7 @@ def verify_replica(
     Raises PlanError, UsageError where both are one database, ConnectorError where one cannot be read.
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     seen = show or Quiet()
     with closing(connector_for(target).source(target)) as replica:
@@ -82,8 +83,8 @@ def verify_replica(
             job="verify",
             **cert.policy_facts(policy),
         )
-    if certificate:
-        cert.write_certificate(result, Path(certificate), signer)
+    if path is not None:
+        cert.write_certificate(result, path, signer)
     return result
 
 
@@ -91,10 +92,14 @@ def _structure(plan: Plan, schema: Schema) -> tuple[list[cert.Check], list[Table
     """A check for each table of the plan, and the tables that are there with all their columns."""
     single = schema.default_schema
     known = {_placed(t.name, plan.schema, schema): t for t in plan}
+    alike = plan.schema.dialect == schema.dialect != "generic"
     checks, there = [], []
     for name, wanted in known.items():
         table = schema.tables.get(name)
         wrong = _wrong(wanted, table)
+        if alike and table is not None and wanted.mode is not TableMode.SKIP:
+            skipped = {n.name for n, t in known.items() if t.mode is TableMode.SKIP}
+            wrong += lacking(wanted, table, skipped)
         checks.append(cert.Check("structure", str(wanted.name), not wrong, "; ".join(wrong) or "as the policy has it"))
         if table is not None and wanted.mode is not TableMode.SKIP and not any("is not there" in w for w in wrong):
             there.append(wanted)

@@ -1,14 +1,15 @@
-"""What the database itself has validated in a replica: unique keys and check constraints."""
+"""Unique keys, check constraints and foreign keys: what the database has validated in a replica, and what a replica lacks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from dbmask.cloner.certificate import Check
 from dbmask.planner import TablePlan
+from dbmask.schema import Table
 from dbmask.spi import Structure
 
-__all__ = ["validated"]
+__all__ = ["lacking", "validated"]
 
 _UNVALIDATED = "NOT VALID"
 
@@ -39,3 +40,30 @@ def validated(plans: Sequence[TablePlan], structure: Structure, dialect: str) ->
             found = f"validated by the database: {len(keys)} unique keys, {len(rules)} check constraints"
             checks.append(Check("constraints", str(plan.name), True, found, figures))
     return checks, unseen
+
+
+def lacking(plan: TablePlan, table: Table, skipped: Container[str] = ()) -> list[str]:
+    """In words, the constraints of a planned table that ``table``, its replica in a database of the same kind, does not have.
+
+    A foreign key to a table of a name in ``skipped`` cannot be there.
+    """
+    wanted, gone = plan.table, set(plan.dropped)
+    has = {(u.columns, u.primary, u.partial) for u in table.uniques}
+    found = [
+        f"the {'primary' if u.primary else 'unique'} key of {', '.join(u.columns)} is not there"
+        for u in wanted.uniques
+        if not gone & set(u.columns) and (u.columns, u.primary, u.partial) not in has
+    ]
+    rules = {(c.name, "" if c.name else c.sql) for c in table.checks}
+    found += [
+        f"check constraint {c.name or 'without a name'} is not there"
+        for c in wanted.checks
+        if not gone & set(c.columns) and c.name != "partition" and (c.name, "" if c.name else c.sql) not in rules
+    ]
+    refers = {(k.columns, k.ref_table.name, k.ref_columns) for k in table.foreign_keys}
+    return found + [
+        f"the foreign key of {', '.join(k.columns)} to {k.ref_table} is not there"
+        for k in wanted.foreign_keys
+        if not (k.declared or gone & set(k.columns) or k.ref_table.name in skipped)
+        and (k.columns, k.ref_table.name, k.ref_columns) not in refers
+    ]

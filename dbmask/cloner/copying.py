@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.sums import chunk_sum
-from dbmask.engine import fresh_reports, masked_batches
+from dbmask.engine import fresh_reports, masked_batches, reports_in
 from dbmask.spi import (
     ChunkedTarget,
     Progress,
@@ -134,11 +134,8 @@ def reports_of(text: str) -> dict[str, dict[str, Any]]:
 def merge_reports(plan: TablePlan, parts: list[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
     """The reports of a table's chunks, added up, as plain data by column."""
     made = {}
-    for unit in plan.units:
-        column = unit.bound.outputs[0]
-        if not hasattr(unit.bound, "report"):
-            continue
-        report = type(unit.bound.report)()
+    for column, own in reports_in(plan).items():
+        report = type(own)()
         for part in parts:
             for name, value in part.get(column, {}).items():
                 if value is not None:

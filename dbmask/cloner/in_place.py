@@ -24,7 +24,7 @@ from dbmask.cloner.run import CloneResult, clone
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
-from dbmask.engine import masked_batches, seldom_collected
+from dbmask.engine import fresh_reports, masked_batches, seldom_collected
 from dbmask.errors import CheckFailed, PlanError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import (
@@ -88,7 +88,7 @@ def apply(
     every problem before anything is written, ConnectorError, MaskError and CheckFailed with all as it was.
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     _require_name(target, database)
     with closing(connector_for(target).source(target)) as opened:
@@ -108,36 +108,15 @@ def apply(
             )
         plan = plan_source(policy, opened, Profile.CLONE, ring).require()
         run = _Run(policy, plan, ring, show or Quiet(), opened)
-        path = Path(certificate) if certificate else None
         try:
             with run.show:
                 _rewrite(run, opened)
         except CheckFailed as error:
-            raise cert.failed(error, _certificate(run, began), path, signer) from None
-        done = _certificate(run, began)
+            raise cert.failed(error, cert.of_run(run, began, opened.identity(), "apply"), path, signer) from None
+        done = cert.of_run(run, began, opened.identity(), "apply")
     if path is not None:
         cert.write_certificate(done, path, signer)
     return CloneResult(plan, run.rows, run.seconds, done, path)
-
-
-def _certificate(run: _Run, began: str) -> cert.Certificate:
-    identity = run.source.identity()
-    return cert.Certificate(
-        started=began,
-        finished=cert.now(),
-        source=identity,
-        target=identity,
-        snapshot=run.position,
-        key_fingerprint=run.keys.fingerprint(),
-        tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
-        checks=run.checks,
-        not_looked_at=run.not_looked_at,
-        left_out=run.left_out,
-        literals=run.literals,
-        warnings=[str(w) for w in run.plan.warnings],
-        job="apply",
-        **cert.policy_facts(run.policy),
-    )
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------
@@ -221,9 +200,7 @@ def _stage(run: _Run, at: Rewriting, jobs: Sequence[TableJob]) -> None:
 
 
 def _through_python(run: _Run, at: Rewriting, job: TableJob) -> int:
-    reports = {unit.bound.outputs[0]: unit.bound.report for unit in job.plan.units if hasattr(unit.bound, "report")}
-    for report in reports.values():
-        report.clear()
+    reports = fresh_reports(job.plan)
     rows = 0
     if job.plan.picked is not None:
         raise UsageError(

@@ -1,7 +1,8 @@
 """The keeper: a process of its own that holds the source's snapshot, so that a clone that died can go on with it.
 
-It ends when it is told to, or some minutes after the last process that used it is gone. The URL reaches it through its
-standard input, never through its command line.
+It ends when it is told to, or some minutes after the last process that used it is gone; at once where the process that started it
+is gone before it noted where the keeper is, since then nobody could find it. The URL reaches it through its standard input, never
+through its command line.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ GRACE = 600.0
 _START_SECONDS = 60.0
 _END = b"end\n"
 _TAKE = b"take\n"
+_KEEP = b"keep\n"
+_GIVE_UP = b"giveup\n"
 
 
 class Keeper:
@@ -64,6 +67,15 @@ class Keeper:
         found = cls(address)
         return found if address and found._connect() else None
 
+    @classmethod
+    def give_up(cls, address: str) -> None:
+        """Nobody will ask for this keeper's snapshot any more: it ends when those who use it now have ended."""
+        found = cls.reach(address)
+        if found is not None and found._line is not None:
+            with contextlib.suppress(OSError):
+                found._line.sendall(_GIVE_UP)
+            found.close()
+
     def _connect(self) -> bool:
         line = socket.socket(socket.AF_UNIX)
         try:
@@ -88,6 +100,11 @@ class Keeper:
         if self._shared is None:
             raise ConnectorError("this keeper was started by another process, which noted its snapshot")
         return self._shared
+
+    def keep(self) -> None:
+        """Outlive this process: where the keeper is has been noted."""
+        if self._process is not None:
+            _tell(self._process, _KEEP)
 
     def end(self) -> None:
         """Give the snapshot up."""
@@ -139,7 +156,6 @@ def main() -> int:
                     return _answer({"error": "this source cannot share a snapshot"})
                 if sys.stdin.readline().encode() != _TAKE:
                     return 0  # nobody wants it
-                sys.stdin.close()
                 with source.export() as shared:
                     source.close()
                     _answer({"token": shared.token, "position": shared.position})
@@ -160,28 +176,35 @@ def _answer(what: dict[str, str]) -> int:
 
 
 def _wait(server: socket.socket, grace: float) -> list[socket.socket]:
-    """Until a client says so, or nobody has been there for ``grace`` seconds; the clients that are left."""
+    """Until a client says so, or nobody has been there for ``grace`` seconds; the clients that are left.
+
+    Standard input is open while the process lives that started this one.
+    """
     clients: list[socket.socket] = []
-    alone = time.monotonic()
-    while clients or time.monotonic() - alone < grace:
-        rest = None if clients else max(0.0, grace - (time.monotonic() - alone))
-        for ready in select.select([server, *clients], [], [], rest)[0]:
+    starter, noted, alone = [sys.stdin.fileno()], False, 0.0
+    while starter or clients or (noted and time.monotonic() - alone < grace):
+        rest = None if starter or clients else max(0.0, grace - (time.monotonic() - alone))
+        for ready in select.select([server, *starter, *clients], [], [], rest)[0]:
             if ready is server:
                 clients.append(server.accept()[0])
                 continue
             said = _received(ready)
             if said == _END:
                 return clients
+            noted = said == _KEEP or (noted and said != _GIVE_UP)
             if not said:
+                alone = time.monotonic()
+                if isinstance(ready, int):
+                    starter.clear()
+                    continue
                 clients.remove(ready)
                 ready.close()
-                alone = time.monotonic()
     return clients
 
 
-def _received(line: socket.socket) -> bytes:
+def _received(line: socket.socket | int) -> bytes:
     try:
-        return line.recv(16)
+        return os.read(line, 16) if isinstance(line, int) else line.recv(16)
     except OSError:
         return b""
 

@@ -228,9 +228,15 @@ class Loading:
         self.target.begin()
         left_out = self.target.create(self.structure)
         self.book.planned(chunks, {})
-        keeper = self.keeper.address if self.keeper else ""
-        self.book.building(target.building(), left_out, **self.book.snapshot(shared, keeper))
+        self._noted(target.building(), left_out, shared)
         return Standing(chunks), left_out
+
+    def _noted(self, building: str, left_out: tuple[str, ...], shared: Shared, **facts: str) -> None:
+        """Where a later run finds what is built, and the snapshot."""
+        keeper = self.keeper.address if self.keeper else ""
+        self.book.building(building, left_out, **self.book.snapshot(shared, keeper), **facts)
+        if self.keeper is not None:
+            self.keeper.keep()
 
     def _in_one(self, job: TableJob) -> bool:
         """Whether the target copies a table faster in one piece."""
@@ -253,12 +259,10 @@ class Loading:
             salt = f"{self.book.run} {shared.token}"
             stands = unchanged_chunks(earlier, ledger, source, reader, self.jobs, stored, self.book, salt)
         left_out = earlier.left_out
-        keeper = self.keeper.address if self.keeper else ""
 
         def noted() -> None:
             self.book.planned(stands.chunks, stands.entries)
-            facts = {**self.book.snapshot(shared, keeper), "phase": "rows"}
-            self.book.building(target.building(), left_out, **facts)
+            self._noted(target.building(), left_out, shared, phase="rows")
 
         if earlier.loaded:
             self.show.phase("structure")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from dbmask.cloner.book import Book
 from dbmask.cloner.chunks import Chunk, chunk, opened
 from dbmask.cloner.copying import TableJob
+from dbmask.cloner.keeper import Keeper
 from dbmask.cloner.sums import is_own, keeps, keyed_sum, read_columns
 from dbmask.errors import UsageError
 from dbmask.schema import TableName
@@ -17,7 +18,16 @@ from dbmask.spi import ChunkedTarget, ChunkEntry, Reader, Shared, SharedSource, 
 from dbmask.state.seal import Sealer
 from dbmask.state.store import RunRow
 
-__all__ = ["Earlier", "Standing", "all_chunks", "earlier_run", "locked", "same_storage", "unchanged_chunks"]
+__all__ = [
+    "Earlier",
+    "Standing",
+    "all_chunks",
+    "earlier_run",
+    "locked",
+    "same_storage",
+    "superseded",
+    "unchanged_chunks",
+]
 
 _Storage = Mapping[TableName, str]
 
@@ -72,6 +82,13 @@ def earlier_run(book: Book, place: str, facts: Mapping[str, str]) -> tuple[RunRo
         building["name"],
         tuple(building["left_out"]),
     )
+
+
+def superseded(book: Book, place: str) -> None:
+    """A new run into a target begins: nobody will go on with the one before, whose snapshot may still be held."""
+    row = book.state.latest("clone", place)
+    if row is not None and row.status != "done" and row.keeper:
+        Keeper.give_up(row.keeper)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dbmask.atomic import require_place
 from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
@@ -19,7 +20,7 @@ from dbmask.cloner.order import foreign_key_order
 from dbmask.cloner.previous import keep_replaced
 from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
-from dbmask.cloner.resume import earlier_run
+from dbmask.cloner.resume import earlier_run, superseded
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
 from dbmask.cloner.verify import verify_rows, verify_shares
@@ -123,8 +124,7 @@ def clone(
     """Clone ``source`` into a masked replica at ``target`` (both URLs).
 
     The replica appears when it is complete and verified; a failed or interrupted run leaves what was there untouched.
-    ``state`` is the URL of the state database: with it a run that died, or that a database failed, can be continued by
-    ``resume``.
+    ``state`` is the URL of the state database: with it ``resume`` continues a run that died, or that a database failed.
     Raises PlanError with every problem before any data is read, UsageError where the target may not be written,
     ConnectorError and MaskError where the run fails, CheckFailed where verification does.
 
@@ -137,7 +137,7 @@ def clone(
     Of the replicas that were replaced, ``keep_previous`` stay for :func:`dbmask.cloner.rollback` (the policy's, else 1).
     """
     began = cert.now()
-    signer = SigningKey.load(Path(sign_with)) if sign_with else None
+    path, signer = cert.place_of(certificate), SigningKey.load(Path(sign_with)) if sign_with else None
     ring = policy.keyring() if keys is None else keys
     with ExitStack() as stack:
         opened = stack.enter_context(closing(connector_for(source).source(source)))
@@ -145,30 +145,41 @@ def clone(
         how = options or Options()
         moving = (source, target), how if jobs is None else replace(how, jobs=jobs)
         early = stack.enter_context(_early(opened, made, *moving, resume, state is not None))
-        plan = plan_source(policy, opened, Profile.CLONE, ring).require()
+        plan = _planned(policy, opened, ring)
         _prepare(opened, made, overwrite, in_place)
         keep_replaced(made, policy, keep_previous)
         book = stack.enter_context(closing(open_book(state, ring)))
         choice = Choice.of(policy, plan, share, max_rows, resume)
         if choice.needed:
             early.end()
-        run = _Run(
-            policy, plan, ring, opened, made, show or Quiet(), *moving, book, early, resume, choice, before_publish
-        )
-        path = Path(certificate) if certificate else None
-        job = "apply" if in_place else "clone"
-        try:
-            with run.show:
-                _build(run)
-        except CheckFailed as error:
-            raise cert.failed(error, _certificate(run, began, job), path, signer) from None
+        facts = policy, plan, ring, opened, made, show or Quiet()
+        run = _Run(*facts, *moving, book, early, resume, choice, before_publish)
+        result = _verified(run, began, "apply" if in_place else "clone", path, signer)
         book.finished(str(certificate or ""))
         _record_kept(policy, plan)
-        result = _certificate(run, began, job)
     if path is not None:
         cert.write_certificate(result, path, signer)
     chunks = {name: (tally.chunks, tally.reused) for name, tally in run.book.tallies.items()}
     return CloneResult(plan, run.rows, run.seconds, result, path, chunks)
+
+
+def _verified(run: _Run, began: str, job: str, path: Path | None, signer: SigningKey | None) -> cert.Certificate:
+    """Build the replica; the certificate of what stands. Raises CheckFailed, once the certificate that says so is written."""
+    try:
+        with run.show:
+            _build(run)
+    except CheckFailed as error:
+        raise cert.failed(error, cert.of_run(run, began, run.target.identity(), job), path, signer) from None
+    return cert.of_run(run, began, run.target.identity(), job)
+
+
+def _planned(policy: Policy, source: Source, keys: KeyRing) -> Plan:
+    """The plan. Raises PlanError, and UsageError where dbmask.lock will have to be written and cannot be."""
+    plan = plan_source(policy, source, Profile.CLONE, keys).require()
+    lock = _unrecorded(policy, plan)
+    if lock is not None and lock.path:
+        require_place(Path(lock.path))
+    return plan
 
 
 def _prepare(source: Source, target: Target, overwrite: bool, in_place: bool) -> None:
@@ -191,31 +202,17 @@ def _early(
     return Early.start(urls, options.jobs, lasting and source.capabilities.joins_late, options.grace)
 
 
-def _certificate(run: _Run, began: str, job: str) -> cert.Certificate:
-    return cert.Certificate(
-        started=began,
-        finished=cert.now(),
-        source=run.source.identity(),
-        target=run.target.identity(),
-        snapshot=run.position,
-        key_fingerprint=run.keys.fingerprint(),
-        tables=cert.describe(run.plan, run.rows, run.seconds, run.found),
-        checks=run.checks,
-        not_looked_at=run.not_looked_at,
-        left_out=run.left_out,
-        literals=run.literals,
-        warnings=[str(w) for w in run.plan.warnings],
-        job=job,
-        **cert.policy_facts(run.policy),
-    )
-
-
 def _record_kept(policy: Policy, plan: Plan) -> None:
     """Note in dbmask.lock the columns of `keep` tables that it does not know yet: what is added later is drift."""
+    made = _unrecorded(policy, plan)
+    if made is not None:
+        made.write()
+
+
+def _unrecorded(policy: Policy, plan: Plan) -> Lock | None:
     lock = Lock.beside(policy.path)
     kept = kept_columns(resolve(policy, plan.schema, lock))
-    if any(lock.columns(name) is None for name in kept):
-        lock.recording(kept, policy.digest).write()
+    return lock.recording(kept, policy.digest) if any(lock.columns(name) is None for name in kept) else None
 
 
 def _build(run: _Run) -> None:
@@ -243,9 +240,9 @@ def _build(run: _Run) -> None:
             if run.before_publish is not None and all(c.passed for c in run.checks):
                 made = Built(run.plan, loading.jobs, structure, run.source, loaded.reader, run.target, run.rows)
                 run.before_publish(made)
-        failed = [c for c in run.checks if not c.passed]
+        failed = [(c.subject, c.found) for c in run.checks if not c.passed]
         if failed:
-            raise CheckFailed("verification failed:\n" + "\n".join(f"{c.subject}: {c.found}" for c in failed))
+            raise CheckFailed("verification failed:\n" + "\n".join(map(": ".join, failed)), failed)
         run.book.phase("publish")
         run.target.publish()
     except BaseException as error:  # Ctrl-C too: nothing half-done stays, but what a later run can go on with
@@ -281,6 +278,7 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         row, earlier = earlier_run(run.book, place, facts)
         run.book.go_on(row, run.options.jobs)
     else:
+        superseded(run.book, place)
         run.book.begin(target=place, policy=run.policy.path, jobs=run.options.jobs, **facts)
     return Loading(
         run.urls,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dbmask.errors import BindError, KeySourceError, MaskError, Problem
+from dbmask.files.json_text import document, dumps
 from dbmask.files.numbers import NumberText, as_number
 from dbmask.files.rules import Rule, RulesError
 from dbmask.keys import KeyRing
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Columns
 from dbmask.schema import Column, ColumnType, Kind
 
-__all__ = ["NUMBER", "TEXT", "RuleBound", "refusal"]
+__all__ = ["JSON", "NUMBER", "TEXT", "RuleBound", "refusal"]
 
 TEXT = ColumnType(Kind.TEXT, "VARCHAR")
+JSON = ColumnType(Kind.JSON, "JSON")
 NUMBER = ColumnType(Kind.OTHER, "number")
 _BY_TYPE: dict[type, ColumnType] = {
     str: TEXT,
     int: ColumnType(Kind.INTEGER, "BIGINT", bits=64),
     float: ColumnType(Kind.FLOAT, "DOUBLE", bits=64),
     bool: ColumnType(Kind.BOOLEAN, "BOOLEAN"),
+    dict: JSON,
+    list: JSON,
 }
 
 
@@ -30,7 +36,7 @@ def refusal(mask: str) -> str:
     return f"{mask} cannot mask this value"
 
 
-class RuleBound:
+class RuleBound(Reporting):
     """A rule bound to the types of the values that it meets. Raises RulesError where no type of value suits the mask."""
 
     def __init__(self, rule: Rule, keys: KeyRing) -> None:
@@ -51,6 +57,10 @@ class RuleBound:
     def refusal(self) -> str:
         """What is said of a value that the mask cannot take."""
         return refusal(self.rule.mask.name)
+
+    def within(self) -> Sequence[Bound]:
+        """The mask as it is bound to each type."""
+        return tuple(self._by_type.values())
 
     def apply(self, values: list[Any]) -> list[Any]:
         """Mask the values. Raises MaskError."""
@@ -74,6 +84,9 @@ class RuleBound:
         if type_ is None:
             raise MaskError(f"{self.rule.mask.name} cannot mask a value of this type")
         try:
+            if type_ is JSON:
+                texts = [None if v is None else dumps(v) for v in values]
+                return [document(made) for made in self._bind(type_).apply([texts])[0]]
             return self._bind(type_).apply([values])[0]
         except BindError:
             raise MaskError(f"{self.rule.mask.name} cannot mask a value of this type") from None

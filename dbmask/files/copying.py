@@ -121,7 +121,7 @@ def _ends_at(data: memoryview, at: int, step: int, edges: bytes) -> bool:
 
 
 def by_duckdb(duck: Duck, source: str, plan: FilePlan, keys: KeyRing, to: Destination, watch: Watch) -> int:
-    """Write the masked table; return how many rows. ``source`` is a table function. Raises QueryFailed and MaskError."""
+    """Write the masked table; return how many rows. ``source`` is a table function. Raises UsageError, QueryFailed and MaskError."""
     made = reading(plan.plan, "duckdb")
     if not made.writes:
         raise UsageError("every column is dropped: nothing would be written")
@@ -257,7 +257,7 @@ class TextReader:
 
 
 def by_batches(reader: Any, plan: FilePlan, to: Destination, watch: Watch, place: Callable[[Any, int], str]) -> int:
-    """Read, mask and write batch by batch; return how many rows. Raises MaskError naming row and column."""
+    """Read, mask and write batch by batch; return how many rows. Raises UsageError, and MaskError naming row and column."""
     made = reading(plan.plan, "duckdb")
     if not made.writes:
         raise UsageError("every column is dropped: nothing would be written")

@@ -21,7 +21,6 @@ __all__ = ["PARQUET_WRITTEN", "Duck", "QueryFailed", "check_parquet", "literal",
 PARQUET_WRITTEN = "DICTIONARY_SIZE_LIMIT 4000"
 """How Parquet is written: columns of many values, as masks make them, without a try at a dictionary in each row group."""
 
-_KEYS = "dbmask_keys"
 _SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -74,16 +73,10 @@ class Duck:
 
     def use_keys(self, pads: Pads) -> None:
         """Let queries read pads from this process's memory."""
-        if not pads:
-            return
-        import numpy as np
+        from dbmask_sql.duckdb_keys import KEYS, key_columns
 
-        columns = zip(*((name, bytes(inner), bytes(outer)) for name, (inner, outer) in pads.items()), strict=True)
-        held = {}
-        for label, values in zip(("name", "inner_pad", "outer_pad"), columns, strict=True):
-            held[label] = np.empty(len(pads), dtype=object)
-            held[label][:] = values
-        self.db.register(_KEYS, held)
+        if pads:
+            self.db.register(KEYS, key_columns(pads))
 
     def run(self, sql: str, parameters: Sequence[Any] | None = None) -> list[Any]:
         """Run a statement; its rows. Raises QueryFailed."""
@@ -124,15 +117,9 @@ def _said(error: Exception) -> str:
 
 def rendered(query: exp.Expression) -> str:
     """A query in DuckDB's words, its keys read from this process's memory."""
-    from sqlglot import exp
+    from dbmask_sql import duckdb_keys
 
-    from dbmask_sql.keyref import resolve_keys
-
-    def pad(name: str, part: str) -> exp.Expression:
-        keys = exp.table_(_KEYS)
-        return exp.select(f"{part}_pad").from_(keys).where(exp.column("name").eq(exp.Literal.string(name))).subquery()
-
-    return resolve_keys(query, pad).sql(dialect="duckdb")
+    return duckdb_keys.rendered(query)
 
 
 def read_csv(path: str, columns: Sequence[str], delimiter: str) -> str:

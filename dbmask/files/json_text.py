@@ -20,7 +20,7 @@ from dbmask.files.numbers import NumberText
 from dbmask.files.problems import InputError
 from dbmask.spi import Batch
 
-__all__ = ["JsonSink", "JsonText", "dumps"]
+__all__ = ["JsonSink", "JsonText", "document", "dumps"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _CHUNK = 1 << 16
@@ -49,6 +49,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(
     parse_float=NumberText, parse_int=_integer, parse_constant=_no_constant, object_pairs_hook=_object
 )
+
+
+def document(made: Any) -> Any:
+    """What a mask made of the JSON of an object or an array, numbers as they were written; what is no JSON stays as it is."""
+    try:
+        return _DECODER.decode(made) if type(made) is str else made
+    except ValueError:
+        return made
 
 
 def dumps(value: Any) -> str:
@@ -257,7 +265,7 @@ class JsonSink:
             self._file.write("[")
 
     def records(self, records: Sequence[dict[str, Any]]) -> None:
-        """Append records."""
+        """Append records. Raises MaskError."""
         texts = [dumps(record) for record in records]
         if not texts:
             return

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from dbmask.atomic import mode_of, synced
 from dbmask.errors import DbmaskError, UsageError
 
 __all__ = ["OutputError", "appearing"]
@@ -46,8 +47,8 @@ def appearing(path: str | None, stream: BinaryIO | None = None) -> Iterator[Path
             with made.open("rb") as file, target.open("wb") as out:
                 shutil.copyfileobj(file, out, 1 << 20)
         else:
-            _synced(made)
-            made.chmod(_mode(target))
+            synced(made)
+            made.chmod(mode_of(target))
             os.replace(made, target)
     except BrokenPipeError:
         raise
@@ -55,18 +56,3 @@ def appearing(path: str | None, stream: BinaryIO | None = None) -> Iterator[Path
         raise OutputError(f"{path or 'standard output'} could not be written: {error.strerror}") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _synced(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _mode(path: Path) -> int:
-    """The permissions of what is replaced, else those that a new file would have."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

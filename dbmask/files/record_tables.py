@@ -6,21 +6,23 @@ Records wait on disk meanwhile, encrypted. A field that a record does not have s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from dbmask.engine import fresh_reports, masked_batches
 from dbmask.engine.spool import Spool
-from dbmask.errors import MaskError, UsageError
-from dbmask.files.binding import TEXT
+from dbmask.errors import BindError, MaskError, UsageError
+from dbmask.files.binding import JSON, TEXT
 from dbmask.files.copying import located
 from dbmask.files.formats import Format
 from dbmask.files.job import FileJob, FileResult
-from dbmask.files.json_text import JsonSink, JsonText, dumps
+from dbmask.files.json_text import JsonSink, JsonText, document, dumps
 from dbmask.files.numbers import NumberText
 from dbmask.files.sinks import Style, sink_for
 from dbmask.files.tables import FilePlan, plan_of_policy
+from dbmask.keys import KeyRing
+from dbmask.masks.base import Columns
 from dbmask.planner import reading
 from dbmask.policy.model import Policy
 from dbmask.schema import Column, ColumnType, Kind
@@ -31,11 +33,12 @@ __all__ = ["mask_records_as_table"]
 _BATCH = 1_000
 _INTEGER = ColumnType(Kind.INTEGER, "BIGINT", bits=64)
 _FLOAT = ColumnType(Kind.FLOAT, "DOUBLE", bits=64)
+_NESTED = {dict, list}
 _BOOLEAN = ColumnType(Kind.BOOLEAN, "BOOLEAN")
 
 
 def mask_records_as_table(job: FileJob, policy: Policy, text: JsonText, target: Format, output: Path) -> FileResult:
-    """Mask JSON records by a policy; see mask_file. Values of a field that come in several types are masked as texts."""
+    """Mask JSON records by a policy; see mask_file. Values of a field that come in several types are masked as texts. Raises UsageError."""
     kinds: dict[str, set[type]] = {}
     with Spool() as spool:
         for batch in text.batches(_BATCH, job.limit):
@@ -50,8 +53,23 @@ def mask_records_as_table(job: FileJob, policy: Policy, text: JsonText, target: 
             raise UsageError("`where:` needs a CSV or Parquet file")
         kept = {n for unit in plan.plan.units if unit.mask.name == "keep" for n in unit.bound.outputs}
         reports = fresh_reports(plan.plan)
-        rows = _write(_Reader(spool, columns, text.name, kept), plan, job, text, target, output)
+        documents = _documents(plan, {n for n, found in kinds.items() if found & _NESTED}, job.keys)
+        rows = _write(_Reader(spool, columns, text.name, kept, documents), plan, job, text, target, output)
     return FileResult(rows, (), plan.warnings, {column: report.as_dict() for column, report in reports.items()})
+
+
+def _documents(plan: FilePlan, nested: Set[str], keys: KeyRing) -> frozenset[str]:
+    """The columns in which what was an object or an array leaves as one: their masks make JSON of JSON."""
+    available = {c.name: c for c in plan.plan.table.columns}
+    found = set()
+    for unit in plan.plan.units:
+        for name in nested & set(unit.bound.outputs):
+            column = Column(name, JSON)
+            with suppress(BindError):  # it makes something else of them, a text
+                made = unit.mask.bind(Columns((column,), {**available, name: column}), keys)
+                if made.promises.type.kind is Kind.JSON:
+                    found.add(name)
+    return frozenset(found)
 
 
 def _write(reader: _Reader, plan: FilePlan, job: FileJob, text: JsonText, target: Format, output: Path) -> int:
@@ -82,13 +100,14 @@ class _Reader:
 
     position = ""
 
-    def __init__(self, spool: Spool, columns: Sequence[Column], name: str, kept: Set[str]) -> None:
+    def __init__(self, spool: Spool, columns: Sequence[Column], name: str, kept: Set[str], documents: Set[str]) -> None:
         self._spool = spool
         self._kept = kept
         self._types = {c.name: c.type for c in columns}
         self._name = name
         self._lines: list[int] = []
-        self._shapes: list[frozenset[str]] = []
+        self._documents = documents
+        self._shapes: list[tuple[frozenset[str], frozenset[str]]] = []
         self._first = 0
         self.last: Batch = []
 
@@ -100,10 +119,14 @@ class _Reader:
         names = [e.this.name for e in query.expressions]
         for records, lines in self._spool:
             self._lines = lines
-            self._shapes = [*self._shapes[self._first :], *(frozenset(r) for r in records)]
+            self._shapes = [*self._shapes[self._first :], *map(self._shape, records)]
             self._first = 0
             self.last = [self._column([r.get(n) for r in records], n) for n in names]
             yield self.last
+
+    def _shape(self, record: dict[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+        """The fields of a record, and those of documents among them that are objects and arrays."""
+        return frozenset(record), frozenset(n for n in self._documents if type(record.get(n)) in _NESTED)
 
     def _column(self, values: list[Any], name: str) -> list[Any]:
         """Values as their column's type has them; in a masked column of texts, what is no text is its JSON."""
@@ -115,9 +138,15 @@ class _Reader:
         """Masked rows as records that have the fields that theirs had, and what masks add."""
         made = []
         for row in zip(*batch, strict=True):
-            shape = self._shapes[self._first]
+            shape, nested = self._shapes[self._first]
             self._first += 1
-            made.append({n: v for n, v in zip(names, row, strict=True) if n in shape or n not in self._types})
+            made.append(
+                {
+                    n: document(v) if n in nested else v
+                    for n, v in zip(names, row, strict=True)
+                    if n in shape or n not in self._types
+                }
+            )
         return made
 
     def place(self, at: int) -> str:

@@ -111,6 +111,12 @@ class RecordMasker:
         """Rules under which every value became the default."""
         return [self.rules[i] for i in sorted(self._values - self._varied)]
 
+    @property
+    def found(self) -> dict[str, Any]:
+        """What masks of texts found, by field."""
+        reports = {bound.rule.path: bound.report for bound in self._bound}
+        return {path: report.as_dict() for path, report in reports.items() if report is not None}
+
     def _walk(
         self, record: dict[str, Any], node: _Node, above: str, at: int, found: dict[int, Any], place: Place
     ) -> dict[str, Any]:

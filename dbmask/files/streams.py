@@ -29,7 +29,7 @@ _Batches = Iterator[tuple[list[Any], Callable[[int], str]]]
 def mask_records(
     job: FileJob, source: Format, target: Format, stream: BinaryIO | None, output: Path, duck: Duck | None = None
 ) -> FileResult:
-    """Mask records; see mask_file. ``duck`` is the session of a Parquet file, ``stream`` the bytes of a JSON one."""
+    """Mask records; see mask_file. ``duck`` is the session of a Parquet file, ``stream`` the bytes of a JSON one. Raises UsageError."""
     if isinstance(job.what, Policy):
         if stream is None:
             raise UsageError("a policy masks a Parquet file as a table")
@@ -57,7 +57,7 @@ def mask_records(
         _to_table(batches, masker, target, output, job, kept)
     masker.finish(job.allow_missing)
     warnings += [f"{rule.path}: every value became the default" for rule in masker.only_default]
-    return FileResult(masker.records, tuple(masker.unruled), tuple(warnings))
+    return FileResult(masker.records, tuple(masker.unruled), tuple(warnings), masker.found)
 
 
 def _from_json(text: JsonText, limit: int | None) -> _Batches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,8 +15,9 @@ from dbmask.masks.base import Bound, Columns, nearest
 from dbmask.planner import Profile, TablePlan, Unit, build_plan
 from dbmask.policy.model import Policy, TableMode
 from dbmask.policy.names import is_pattern, table_glob
-from dbmask.schema import Column, ColumnType, Kind, Schema, Table, TableName
+from dbmask.schema import Column, ColumnType, Schema, Table, TableName
 from dbmask.spi import Capabilities
+from dbmask_sql.duckdb_types import scalar
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -25,36 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "FilePlan", "column_type", "is_nested", "plan_of_policy", "plan_of_rules"]
 
 SCHEMA = "main"
-_KINDS = {
-    "VARCHAR": Kind.TEXT,
-    "BOOLEAN": Kind.BOOLEAN,
-    "FLOAT": Kind.FLOAT,
-    "DOUBLE": Kind.FLOAT,
-    "DATE": Kind.DATE,
-    "TIME": Kind.TIME,
-    "TIMESTAMP": Kind.TIMESTAMP,
-    "TIMESTAMP_S": Kind.TIMESTAMP,
-    "TIMESTAMP_MS": Kind.TIMESTAMP,
-    "TIMESTAMP_NS": Kind.TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": Kind.TIMESTAMPTZ,
-    "UUID": Kind.UUID,
-    "JSON": Kind.JSON,
-    "BLOB": Kind.BYTES,
-}
-_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)\Z")
 
 
 def column_type(sql: str) -> ColumnType:
     """The type that DuckDB writes as ``sql``."""
-    number = _DECIMAL.match(sql)
-    if number:
-        return ColumnType(Kind.DECIMAL, sql, precision=int(number[1]), scale=int(number[2]))
-    unsigned = sql.startswith("U") and sql[1:] in _BITS
-    bits = _BITS.get(sql[1:] if unsigned else sql)
-    if bits is not None:
-        return ColumnType(Kind.INTEGER, sql, bits=bits, unsigned=unsigned)
-    return ColumnType(_KINDS.get(sql, Kind.OTHER), sql)
+    return ColumnType(sql=sql, **scalar(sql)._asdict())
 
 
 def is_nested(sql: str) -> bool:
@@ -165,7 +140,7 @@ class _Rules:
 def plan_of_policy(columns: Sequence[Column], policy: Policy, keys: KeyRing, name: str) -> FilePlan:
     """The plan of the policy's table ``name`` over the file's columns.
 
-    Where no table has the name and the policy has one table alone, that is meant. Raises PlanError with every problem.
+    Where no table has the name and the policy has one table alone, that is meant. Raises UsageError, and PlanError with every problem.
     """
     schema, rule_name = _table_rule(policy, name)
     table = Table(TableName(schema, rule_name), tuple(columns))

@@ -11,7 +11,7 @@ import string
 from functools import cache
 from unicodedata import category, ucd_3_2_0
 
-__all__ = ["UPPER", "alphabet", "is_letter"]
+__all__ = ["UPPER", "alphabet"]
 
 UPPER = ("Lu", "Lt")
 _ENOUGH = 10
@@ -61,11 +61,6 @@ def _scripts() -> dict[str, str]:
     for letters in groups.values():
         made.update(dict.fromkeys(letters, "".join(letters)))
     return made
-
-
-def is_letter(char: str) -> bool:
-    """Whether a character is a letter of any Unicode version that this Python knows."""
-    return category(char)[0] == "L"
 
 
 def alphabet(char: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Columns, Mask, Promises
 from dbmask.schema import ColumnType
 
@@ -76,7 +77,7 @@ def sql_of_part(part: Bound, named: dict[str, exp.Expression], dialect: Dialect)
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Reporting):
     """Bound masks one after the other on one column; ``cut`` is the length to which the result is cut."""
 
     target: str
@@ -88,6 +89,10 @@ class Chain:
     def whole_column(self) -> bool:
         """Whether a part needs the whole column."""
         return any(getattr(part, "whole_column", False) for part in self.parts)
+
+    def within(self) -> Sequence[Bound]:
+        """Its masks."""
+        return self.parts
 
     @property
     def inputs(self) -> tuple[str, ...]:

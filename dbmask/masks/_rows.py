@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import DbmaskError, MaskError
 from dbmask.masks._constants import constant_sql
-from dbmask.masks.base import Columns, Promises, ValueMask
+from dbmask.masks.base import Columns, Promises, ValueMask, read_text
 from dbmask.schema import Column, Kind
 from dbmask_sql.canonical import canonical_text
 
@@ -85,7 +85,7 @@ class RowBound:
         return (self.column.name,)
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
-        """Mask row by row; equal rows once, where they may be told apart safely."""
+        """Mask row by row; equal rows once, where they may be told apart safely. Raises MaskError."""
         try:
             if self.repeats and all(len(set(map(type, c)) - {type(None)}) <= 1 for c in columns):
                 memo: dict[tuple[Any, ...], Any] = {}
@@ -108,10 +108,7 @@ class RowBound:
         if value is None:
             return self.on_null
         if self._reads_text:
-            if isinstance(value, bytes):  # SQLite's text columns may hold them
-                value = value.decode("utf-8", "surrogateescape")
-            if self.column.type.padded and isinstance(value, str):
-                value = value.rstrip(" ")
+            value = read_text(value, self.column.type)
         if value == "" and isinstance(value, str):
             return "" if self.on_empty is None else self.on_empty
         return self.python(value, *others)

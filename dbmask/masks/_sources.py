@@ -6,7 +6,7 @@ entity itself is no source, leave the value out: the n-th draw for one entity th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dbmask.keys import ColumnKey, KeyRing, hkdf
@@ -62,10 +62,6 @@ class _SourcedKey(ColumnKey):
     def prf(self, data: bytes) -> bytes:
         """The PRF of the material, and of ``data`` where the entity is a source."""
         return self._base.prf(self._material.data(self.name, data))
-
-    def prf_many(self, values: Iterable[bytes]) -> list[bytes]:
-        """The PRF for each value."""
-        return [self.prf(value) for value in values]
 
     def short(self, data: bytes) -> bytes:
         """The PRF: its input has no fixed length here."""

@@ -236,6 +236,13 @@ class KeyedMask(ValueMask):
         return keys.column(self.domain or self.family or self.name)
 
 
+def read_text(value: Any, type_: ColumnType) -> Any:
+    """What a mask reads where a column of texts holds ``value``: char(n) without its padding, and no bytes."""
+    if isinstance(value, bytes):  # SQLite's text columns may hold them
+        value = value.decode("utf-8", "surrogateescape")
+    return value.rstrip(" ") if type_.padded and isinstance(value, str) else value
+
+
 @dataclass(frozen=True)
 class ValueBound:
     """A Bound over one column, made of a function and an expression of one value."""
@@ -262,7 +269,7 @@ class ValueBound:
         return (self.column.name,)
 
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
-        """Mask each distinct value once."""
+        """Mask each distinct value once. Raises MaskError."""
         values = columns[0]
         try:
             return [self._repeated(values) if _one_type(values) else [self._one(v) for v in values]]
@@ -284,10 +291,7 @@ class ValueBound:
         if value is None:
             return self.on_null
         if self._reads_text:
-            if isinstance(value, bytes):  # SQLite's text columns may hold them
-                value = value.decode("utf-8", "surrogateescape")
-            if self.column.type.padded and isinstance(value, str):
-                value = value.rstrip(" ")
+            value = read_text(value, self.column.type)
         if value == "" and isinstance(value, str):
             return "" if self.on_empty is None else self.on_empty
         return self.python(value)

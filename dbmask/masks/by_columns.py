@@ -11,6 +11,7 @@ from pydantic import Field
 from dbmask.errors import DbmaskError, MaskError
 from dbmask.keys import KeyRing
 from dbmask.masks._parts import bind_chain, inputs_of
+from dbmask.masks._reports import Reporting
 from dbmask.masks._rows import text_of
 from dbmask.masks._sources import Material, SourcedRing, column_material
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
@@ -57,7 +58,7 @@ class ByColumns(Mask):
         return _ByColumnsBound(self, columns, keys, sources)
 
 
-class _ByColumnsBound:
+class _ByColumnsBound(Reporting):
     """The masks bound with keys that mix in the row's columns."""
 
     def __init__(self, mask: ByColumns, columns: Columns, keys: KeyRing, sources: Sequence[Column]) -> None:
@@ -77,6 +78,16 @@ class _ByColumnsBound:
         ring = SourcedRing(self._keys, self._material)
         return bind_chain(self._mask.masks, self._columns, ring, self._mask.name)
 
+    def _rebound(self) -> Any:
+        made, report = self._bind(), self.report
+        if report is not None:
+            made.count_into(report)
+        return made
+
+    def within(self) -> Sequence[Bound]:
+        """The masks as they are bound now."""
+        return (self._chain,)
+
     def apply(self, columns: Sequence[list[Any]]) -> list[list[Any]]:
         """Mask row by row. Raises MaskError."""
         named = dict(zip(self.inputs, columns, strict=True))
@@ -88,7 +99,7 @@ class _ByColumnsBound:
                 found = [text(column[i]) for text, column in zip(self._texts, sources, strict=True)]
                 self._material.use(column_material(found, str(value)))
                 if self._material.bound:
-                    self._chain = self._bind()
+                    self._chain = self._rebound()
                 made += self._chain.apply([[named[name][i]] for name in self._chain.inputs])[0]
         except DbmaskError:
             raise

@@ -12,6 +12,7 @@ from pydantic import Field
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks._parts import bind_part, inputs_of, narrow, of_part, sql_of_part
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -79,7 +80,7 @@ class Concat(Mask):
 
 
 @dataclass(frozen=True)
-class _Joined:
+class _Joined(Reporting):
     """Bound masks side by side on one column."""
 
     target: str
@@ -87,6 +88,9 @@ class _Joined:
     glue: str
     promises: Promises
     cut: int | None
+
+    def within(self) -> Sequence[Bound]:
+        return self.parts
 
     @property
     def inputs(self) -> tuple[str, ...]:

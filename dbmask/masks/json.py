@@ -14,6 +14,7 @@ from dbmask.errors import BindError, DbmaskError, MaskError
 from dbmask.keys import KeyRing
 from dbmask.masks._jsonpath import JsonPath, Place
 from dbmask.masks._parts import inputs_of
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -97,8 +98,7 @@ class Json(Mask):
             warnings=tuple(dict.fromkeys(w for b in every for w in b.promises.warnings)),
         )
         label = f"{columns.table}.{columns.target.name}: {self.name}"
-        kind = _CountingBound if _counted_together(every) else _JsonBound
-        return kind(self, columns.target.name, tuple(parts), rest, promises, tuple(every), label)
+        return _JsonBound(self, columns.target.name, tuple(parts), rest, promises, tuple(every), label)
 
 
 def _bind(mask: Mask, columns: Columns, keys: KeyRing, path: str) -> _Parts:
@@ -121,16 +121,8 @@ def _bind(mask: Mask, columns: Columns, keys: KeyRing, path: str) -> _Parts:
     return made
 
 
-def _counted_together(every: Sequence[Any]) -> bool:
-    """Whether any masks count what they find (those of texts do); all of them then count into the report of the first."""
-    counting = [bound for bound in every if hasattr(bound, "report")]
-    for bound in counting[1:]:
-        bound.count_into(counting[0].report)
-    return bool(counting)
-
-
 @dataclass(frozen=True)
-class _JsonBound:
+class _JsonBound(Reporting):
     mask: Json
     target: str
     parts: tuple[tuple[JsonPath, _Parts], ...]
@@ -138,6 +130,9 @@ class _JsonBound:
     promises: Promises
     every: tuple[Bound, ...]
     label: str
+
+    def within(self) -> Sequence[Bound]:
+        return self.every
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -217,15 +212,6 @@ class _JsonBound:
             for (_, (container, key)), made in zip(places, bound.apply([values, *others])[0], strict=True):
                 container[key] = made
         return dropped
-
-
-class _CountingBound(_JsonBound):
-    """One whose masks count what they find."""
-
-    @property
-    def report(self) -> Any:
-        """What all of them have found."""
-        return next(bound.report for bound in self.every if hasattr(bound, "report"))
 
 
 class _Invalid:

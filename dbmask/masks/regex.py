@@ -13,6 +13,7 @@ from pydantic import AliasChoices, Field
 from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks._parts import bind_chain, inputs_of, narrow
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 
@@ -98,7 +99,7 @@ def _re2(pattern: str) -> Any:
 
 
 @dataclass(frozen=True)
-class _Matches:
+class _Matches(Reporting):
     """A pattern's matches, masked in one batch for all rows."""
 
     target: str
@@ -109,9 +110,12 @@ class _Matches:
     limit: int | None
     padded: bool
 
+    def within(self) -> Sequence[Bound]:
+        return [] if self.inner is None else [self.inner]
+
     @property
     def inputs(self) -> tuple[str, ...]:
-        return inputs_of(self.target, [] if self.inner is None else [self.inner])
+        return inputs_of(self.target, self.within())
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -121,7 +125,7 @@ class _Matches:
         texts = [self._text(v) for v in columns[0]]
         found = [[] if t is None else self.spans(t) for t in texts]
         rows = [i for i, spans in enumerate(found) for _ in spans]
-        pieces = [texts[i][a:b] for i, spans in enumerate(found) for a, b in spans]  # type: ignore[index]
+        pieces = [t[a:b] for t, spans in zip(texts, found, strict=True) if t is not None for a, b in spans]
         masked = iter(self._masked(pieces, rows, columns[1:]))
         return [[None if t is None else self._joined(t, spans, masked) for t, spans in zip(texts, found, strict=True)]]
 

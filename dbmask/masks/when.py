@@ -12,6 +12,7 @@ from dbmask.errors import BindError
 from dbmask.keys import KeyRing
 from dbmask.masks._conditions import BoundCondition, Condition, read_condition
 from dbmask.masks._parts import bind_part, inputs_of, narrow, of_part, sql_of_part
+from dbmask.masks._reports import Reporting
 from dbmask.masks.base import Bound, Case, Columns, Mask, Promises
 from dbmask.masks.build import InnerMask
 from dbmask.schema import ColumnType, Kind
@@ -92,13 +93,16 @@ class When(Mask):
 
 
 @dataclass(frozen=True)
-class _Either:
+class _Either(Reporting):
     """Two bound masks and a condition."""
 
     target: str
     condition: BoundCondition
     parts: tuple[Bound, Bound]
     promises: Promises
+
+    def within(self) -> Sequence[Bound]:
+        return self.parts
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -25,8 +25,11 @@ _YEAR = re.compile(r"\d{4}")
 
 @cache
 def _patterns(code: str) -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
+    def compiled(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
+        return [re.compile(rf"(?<![\w.,/:]){p}", re.I) for p in patterns]
+
     known = language(code)
-    return tuple([re.compile(rf"(?<![\w.,/:]){p}", re.I) for p in ps] for ps in (known.dates, known.times))  # type: ignore[return-value]
+    return compiled(known.dates), compiled(known.times)
 
 
 def dates_and_times(text: str, codes: Sequence[str]) -> Iterator[Raw]:

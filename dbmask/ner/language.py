@@ -47,7 +47,6 @@ class Language:
     dates: tuple[str, ...]
     times: tuple[str, ...]
     never: frozenset[str] = field(default_factory=frozenset)
-    titles_with_surname: frozenset[str] = field(default_factory=frozenset)
 
 
 @cache

@@ -47,7 +47,7 @@ class Model:
         self._pipeline = pipeline
 
     def many(self, texts: Sequence[str]) -> list[list[Raw]]:
-        """The entities of each text."""
+        """The entities of each text. Raises UsageError."""
         limit = self._pipeline.max_length
         if any(len(text) > limit for text in texts):
             raise UsageError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from dbmask.atomic import appearing
 from dbmask.errors import UsageError
 
 __all__ = ["MaskTexts", "mask_stream", "opened", "written"]
@@ -123,23 +123,5 @@ def written(path: str | None) -> Iterator[IO[bytes]]:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         return
-    place = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        mode = place.stat().st_mode & 0o777 if place.exists() else 0o666 & ~_umask()
-        os.chmod(name, mode)
-        os.replace(name, place)
-    except BaseException:  # Ctrl-C too: nothing half-done stays
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    found = os.umask(0)
-    os.umask(found)
-    return found
+    with appearing(Path(path)) as made, made.open("wb") as file:
+        yield file

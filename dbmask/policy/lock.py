@@ -8,14 +8,14 @@ each with an entry of its own, so that accepting one accepts nothing for another
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dbmask.errors import PolicyError, Problem
+from dbmask.atomic import write_text
+from dbmask.errors import PolicyError, Problem, UsageError
 from dbmask.schema import TableName
 
 __all__ = ["LOCK_NAME", "Lock"]
@@ -61,7 +61,7 @@ class Lock:
         return replace(self, tables={**self.tables, **fresh}, digest=digest)
 
     def write(self) -> None:
-        """Write the file, complete or not at all; what it records of other policies stays. Raises OSError, PolicyError."""
+        """Write the file, complete or not at all; what it records of other policies stays. Raises UsageError, PolicyError."""
         if not self.path:
             return
         kept, digests = _read(Path(self.path))
@@ -72,12 +72,10 @@ class Lock:
             "keep": {p: {n: sorted(c) for n, c in sorted(t.items())} for p, t in sorted(kept.items())},
             "policies": dict(sorted(digests.items())),
         }
-        partial = Path(f"{self.path}.{os.getpid()}.tmp")
         try:
-            partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            os.replace(partial, self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+            write_text(Path(self.path), json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
 
 
 _KEPT = TypeAdapter(dict[str, dict[str, list[str]]], config={"strict": True})

@@ -112,7 +112,7 @@ class Names:
                 rows.functions.add().CopyFrom(part)
 
     def function(self, call: Any) -> None:
-        """That a function may be called; its name is written in full where that keeps others of its name away."""
+        """That a function may be called; its name is written in full where that keeps others of its name away. Raises Refused."""
         names = texts(call.funcname)
         wanted = self.resolved(names, len(call.args))
         if wanted != names:
@@ -152,7 +152,7 @@ class Names:
         raise Refused("42501", f"function {name} is not on the list of functions")
 
     def operator(self, message: Any) -> None:
-        """That an operator is the system's or an extension's on the list; written in full where others share its name."""
+        """That an operator is the system's or an extension's on the list; written in full where others share its name. Raises Refused."""
         kind = message.DESCRIPTOR.name
         names = message.name if kind == "A_Expr" else message.use_op if kind == "SortBy" else message.oper_name
         if not len(names) or names[-1].string.sval not in self.catalog.operators:
@@ -179,7 +179,7 @@ class Names:
             del fields[0]
 
     def attributes(self, parts: Sequence[str]) -> None:
-        """That what follows a dot is no function of the source's own; raises Refused."""
+        """That what follows a dot is no function of the source's own. Raises Refused."""
         for name in parts:
             if name in self.catalog.composite and name not in self.columns:
                 raise Refused("42501", f"function {name} is not on the list of functions")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
+from dbmask.atomic import write_text
 from dbmask.errors import UsageError
 from dbmask.proxy.scram import verifier
 
@@ -75,8 +74,4 @@ def _write(path: Path, users: dict[str, str]) -> None:
         with path.open(encoding="utf-8") as old:
             first = old.readline().rstrip("\n")
         secret = first.removeprefix(_MARK) if first.startswith(_MARK) else mock_secret(path).hex()
-    handle, name = tempfile.mkstemp(dir=path.parent)  # made with mode 600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"{_MARK}{secret}\n")
-        file.write("".join(f"{u}\t{s}\n" for u, s in sorted(users.items())))
-    Path(name).replace(path)
+    write_text(path, f"{_MARK}{secret}\n" + "".join(f"{u}\t{s}\n" for u, s in sorted(users.items())), 0o600)

@@ -24,7 +24,7 @@ _LONGEST = 30.0  # seconds between two looks at the policy and at runs that have
 
 
 def next_run(job: Job, after: datetime) -> datetime:
-    """The next time of a job's schedule after a moment, in UTC. Clock changes are those of the job's time zone."""
+    """The next time of a job's schedule after a moment, in UTC. Clock changes are those of the job's time zone. Raises UsageError."""
     from cronsim import CronSim
 
     if job.schedule is None:

@@ -16,7 +16,7 @@ __all__ = ["only_run"]
 
 @contextmanager
 def only_run(folder: Path, job: str, place: str) -> Iterator[None]:
-    """Hold the lock of a job into a place. Raises ConnectorError where another process runs it now."""
+    """Hold the lock of a job into a place. Raises UsageError where there is no place for it, ConnectorError where it is held."""
     name = hashlib.sha256(f"{job}\0{place}".encode()).hexdigest()[:16]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,7 +17,10 @@ _SECONDS = 10.0
 
 
 def tell(url: str, report: Mapping[str, Any]) -> None:
-    """POST a report as JSON. Raises ConnectorError where nobody takes it; the message does not repeat the URL, which may be a secret."""
+    """POST a report as JSON. Raises UsageError, and ConnectorError where nobody takes it.
+
+    No message repeats the URL, which may be a secret.
+    """
     if urlsplit(url).scheme not in ("http", "https"):
         raise UsageError("a webhook is an http or https URL")
     request = Request(  # noqa: S310 - the scheme has been looked at

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dbmask.cloner import Options, clone
+from dbmask.cloner import CloneResult, Options, clone
 from dbmask.cloner.book import place_of
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.order import foreign_key_order
@@ -243,23 +243,32 @@ class _Run:
         def measure(built: Built) -> None:
             self._baseline(built, token)
 
-        keep = self.job.keep_previous
-        done = clone(
-            self.policy,
-            *self.urls,
-            keys=self.keys,
-            show=self.show,
-            state=self.state_url,
-            options=self.options,
-            keep_previous=keep,
-            overwrite=self.overwrite,
-            before_publish=measure,
-        )
+        how: dict[str, Any] = {
+            "keys": self.keys,
+            "show": self.show,
+            "state": self.state_url,
+            "options": self.options,
+            "keep_previous": self.job.keep_previous,
+            "overwrite": self.overwrite,
+            "before_publish": measure,
+        }
+        done = self._resumed(how) or clone(self.policy, *self.urls, **how)
         rows = {
             n: TableRow(str(n), count, *done.chunks.get(n, (0, 0)), done.seconds[n], count, 0, "clone", why)
             for n, count in done.rows.items()
         }
         return self._done("clone", why, rows, token[0] if token else "")
+
+    def _resumed(self, how: Mapping[str, Any]) -> CloneResult | None:
+        """What becomes of a clone into this target that did not end, where there is one that can be continued."""
+        last = self.state.latest("clone", place_of(self.urls[1]))
+        if last is None or last.status == "done" or not last.building:
+            return None
+        try:
+            return clone(self.policy, *self.urls, resume=True, **how)
+        except UsageError as error:
+            self.say(f"Job {self.name}: run {last.id} is not continued: {error}")
+            return None
 
     def _baseline(self, built: Built, token: list[str]) -> None:
         """Measure what the next run compares with, in the clone's own snapshot, and mark what was built."""

@@ -7,10 +7,12 @@ own template extends the first and imports the second.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from dbmask.atomic import write_text
+from dbmask.errors import UsageError
 
 __all__ = ["figure", "numeric_columns", "render", "short", "write_page"]
 
@@ -58,14 +60,8 @@ def numeric_columns(rows: Sequence[Sequence[Any]]) -> list[bool]:
 
 
 def write_page(path: str | os.PathLike[str], page: str) -> None:
-    """Write a page; it appears complete or not at all."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".html")
+    """Write a page; it appears complete or not at all. Raises UsageError."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(page)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_text(Path(path), page, 0o644)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from dbmask.schema import Column, ColumnType, Schema, Table, TableName
 
 if TYPE_CHECKING:
+    import numpy as np
     from sqlglot import exp
 
 __all__ = [
@@ -131,6 +132,23 @@ class ReadsTexts(Protocol):
 
     def read_texts(self, query: exp.Expression) -> Iterator[list[list[str | None]]]:
         """As :meth:`Reader.read`, every value a text or None; batches of some hundred kilobytes."""
+        ...
+
+
+@runtime_checkable
+class PrintsTexts(Protocol):
+    """A reader whose database makes fingerprints of texts: 64 bits under a seed, the same for texts that differ in the case of
+    letters or in blanks around them only. Optional: so a search moves numbers, not texts.
+
+    Whether two databases give the same fingerprints is for the caller to try.
+    """
+
+    def read_prints(self, query: exp.Select, seed: int) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
+        """As :meth:`Reader.read`, as arrays of shape (rows, columns); 0 for NULL and for what has fewer than 8 bytes."""
+        ...
+
+    def prints_of(self, texts: Sequence[str], seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The fingerprints of texts, which have 8 bytes at least and no NUL."""
         ...
 
 

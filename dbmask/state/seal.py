@@ -58,7 +58,7 @@ class Sealer:
 
 
 def sealer_for(keys: KeyRing, folder: Path) -> Sealer:
-    """The run's sealer: of its masking key, or of a secret in ``folder`` (made when it is first needed) where it has none."""
+    """The run's sealer: of its masking key, or of a secret in ``folder`` (made when first needed) where it has none. Raises UsageError."""
     if keys.fingerprint():
         return Sealer(keys.master)
     path = folder / "secret"

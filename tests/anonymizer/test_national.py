@@ -172,8 +172,11 @@ def test_slovak_numbers_are_czech_ones() -> None:
 @pytest.mark.parametrize("type_", MAKERS)
 def test_out_of_the_range_stays(type_: str) -> None:
     narrow = Anonymizer("1950-01-01", "1990-01-01", type=type_, key=KEY)
+    seen = set()
     for day, number in sample(type_, 200):
         [row] = narrow.apply([{"rc": number}])
         inside = dt.date(1950, 1, 1) <= day <= dt.date(1990, 1, 1)
+        seen.add(inside)
         assert (row["rc"] != number) == inside
         assert row["flags"] == ([] if inside else ["AA_RC_NOT_CHANGED"])
+    assert seen == {True, False}

@@ -165,3 +165,9 @@ def test_columns_that_rows_share_pair_nothing(tmp_path: Path, capsys: pytest.Cap
     assert run([*both, "--key", "code"]) == 2
     assert "several rows have in common" in capsys.readouterr().err
     assert run([*both, "--key", "code", "ill"]) == 0
+
+
+def test_a_report_that_cannot_be_written_is_said(masked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = masked.parent / "nowhere" / "report.html"
+    assert run(["analyze", "risk", "--input", str(masked), "--qi", "age", "--report", str(place), "--no-fail"]) == 2
+    assert f"{place} cannot be written: No such file or directory" in capsys.readouterr().err

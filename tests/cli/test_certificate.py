@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -71,6 +73,32 @@ def test_a_key_that_cannot_be_used_stops_the_clone_before_it_begins(capsys: pyte
     assert not Path("masked.db").exists()
 
 
+@pytest.mark.parametrize("verb", [CLONE, APPLY, "verify"], ids=["clone", "apply", "verify"])
+def test_a_place_that_cannot_be_is_said_before_anything_is_done(
+    verb: list[str] | str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Path("shop.db").read_bytes()
+    Path("copy.db").write_bytes(shop)
+    there = set(os.listdir())
+    words = ["verify", *CLONE[1:]] if isinstance(verb, str) else verb
+    assert run([*words, "--certificate", "nowhere/c.json"]) == 2
+    assert "nowhere/c.json cannot be written: there is no folder nowhere" in capsys.readouterr().err
+    assert set(os.listdir()) == there and Path("copy.db").read_bytes() == shop
+
+
+def test_a_disk_that_is_full_in_the_end_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dbmask.cloner.certificate.write_text", full)
+    assert run([*CLONE, "--certificate", "c.json"]) == 1
+    said = capsys.readouterr().err
+    assert "what was masked is in place, but the certificate c.json cannot be written: no space left on device" in said
+    assert Path("masked.db").exists() and not Path("c.json").exists()
+
+
 def test_a_pair_is_never_overwritten() -> None:
     assert run(["certificate", "key"]) == 0
     assert run(["certificate", "key"]) == 2
@@ -111,6 +139,20 @@ def test_checks_that_fail_are_certified_too(
         assert "The signature holds" in said.out
         assert "checks failed" in said.err and "main.p.mail" in said.err
     assert "failed" in Path("c.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("verb", [CLONE, APPLY], ids=["clone", "apply"])
+@pytest.mark.parametrize("more", [[], ["--certificate", "c.json"]], ids=["", "certified"])
+def test_checks_that_fail_are_json_too(verb: list[str], more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    leak()
+    Path("copy.db").write_bytes(Path("shop.db").read_bytes())
+    capsys.readouterr()
+    assert run([*verb, "--format", "json", *more]) == 3
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert facts["passed"] is False and facts["certificate"] == (more[1] if more else None)
+    assert [f["subject"] for f in facts["failed"]] == ["main.p.mail"] and "main.log.x" in facts["failed"][0]["found"]
+    assert "verification failed" in said.err
 
 
 def test_where_the_failed_one_cannot_be_written_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:

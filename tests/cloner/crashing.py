@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import pytest
 
@@ -34,6 +35,7 @@ __all__ = [
     "POLICY",
     "SCHEMA",
     "Arming",
+    "Busy",
     "Place",
     "Where",
     "Writer",
@@ -235,22 +237,33 @@ def _sorted(rows: Iterable[Any]) -> list[Any]:
     return sorted(tuple(map(str, row)) for row in rows)
 
 
-class Writer:
-    """Somebody who works with the source, in a thread: inserts, updates, deletes, moves between partitions."""
+class Busy(ABC):
+    """Somebody who works with the source, in a thread, until the block ends."""
 
-    def __init__(self, place: Place, seed: int) -> None:
-        self._place = place
+    def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a seed that can be repeated
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write)
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+
+    @abstractmethod
+    def _write(self) -> None:
+        """Write until it is to stop."""
+
+
+class Writer(Busy):
+    """Inserts, updates, deletes, moves between partitions."""
+
+    def __init__(self, place: Place, seed: int) -> None:
+        super().__init__(seed)
+        self._place = place
 
     def _write(self) -> None:
         choose = self._random.randrange

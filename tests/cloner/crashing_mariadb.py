@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cloner.crashing import Busy
 from tests.fix_mariadb import MariaDB
 
 __all__ = ["SCHEMA", "MariaPlace", "MariaWriter", "contents", "leftovers", "make", "replica_rows", "unmake"]
@@ -126,22 +125,12 @@ def leftovers(place: MariaPlace, patience: float = 5.0) -> dict[str, list[Any]]:
         time.sleep(0.05)
 
 
-class MariaWriter:
-    """Somebody who works with the source, in a thread: inserts, updates, deletes, moves between partitions."""
+class MariaWriter(Busy):
+    """Inserts, updates, deletes, moves between partitions."""
 
     def __init__(self, place: MariaPlace, seed: int) -> None:
+        super().__init__(seed)
         self._place = place
-        self._random = random.Random(seed)  # noqa: S311 - a seed that can be repeated
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-
-    def __enter__(self) -> MariaWriter:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def _write(self) -> None:
         choose = self._random.randrange

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from dbmask.errors import ConnectorError
@@ -141,7 +142,7 @@ def test_a_lock_and_a_time_out(place: Place, monkeypatch: pytest.MonkeyPatch) ->
             other = held.enter_context(place.postgres.connect(place.source, autocommit=False))
             other.execute("SET lock_timeout = '1s'")
             # Page ranges are read under a lock of the clone's own, so that this waits behind it, as it should.
-            with pytest.raises(Exception, match="lock timeout"):
+            with pytest.raises(psycopg.errors.LockNotAvailable, match="lock timeout"):
                 other.execute("LOCK TABLE note IN ACCESS EXCLUSIVE MODE")
 
         at_chunk(monkeypatch, 5, lock)

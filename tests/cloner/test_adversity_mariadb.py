@@ -245,10 +245,16 @@ if os.geteuid() == 0:
     def test_a_full_disk(own: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         place = _made(own.server, tmp_path)
         root = Path(own.server.socket).parent.parent
-        place.sql("INSERT INTO loose SELECT repeat(md5(seq), 6), 'who' FROM seq_1_to_40000")
-        free = shutil.disk_usage(root).free
-        (root / "ballast").write_bytes(bytes(free - 6 * 2**20))
+        place.sql("INSERT INTO loose SELECT repeat(md5(seq), 6), 'who' FROM seq_1_to_80000")
+
+        def fill() -> None:
+            left = 8 * 2**20  # with a tenth of that the server itself ends
+            (root / "ballast").write_bytes(bytes(shutil.disk_usage(root).free - left))
+
+        at_chunk(monkeypatch, 3, fill)
         fails(place, "disk is full|is full")
+        assert _written(place) > 0
         (root / "ballast").unlink()
+        monkeypatch.undo()
         resumed(place)
         unmake(place)

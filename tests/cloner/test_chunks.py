@@ -62,6 +62,7 @@ def test_workers_make_the_same_replica(place: Place) -> None:
     done = run_clone(place, state=place.state, moving={"jobs": 2})
     assert contents(place.postgres, place.target) == fresh(place)
     assert done.certificate.passed and sum(done.rows.values()) == ROWS * 7
+    assert done.chunks.keys() == done.rows.keys()
     assert all(chunks > 1 and reused == 0 for chunks, reused in done.chunks.values())
     with State(place.state) as state:
         (run,) = state.runs()
@@ -180,6 +181,22 @@ def end_keeper(place: Place) -> None:
     keeper.end()
 
 
+def test_a_new_run_lets_go_of_the_snapshot_of_the_one_before(own: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = Faults(monkeypatch)
+    faults.arm("rows")
+    with pytest.raises(ConnectorError, match="went away"):
+        run_clone(own, state=own.state)
+    faults.disarm()
+    with State(own.state) as state:
+        address = state.runs(1)[0].keeper
+    assert Path(address).exists()
+    assert run_clone(own, state=own.state).certificate.passed
+    deadline = time.monotonic() + 30
+    while Path(address).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(address).exists()
+
+
 @pytest.mark.parametrize("snapshot", ["held", "gone"])
 @pytest.mark.parametrize("phase", ["rows", "finish", "verify", "publish"])
 def test_a_run_is_resumed(own: Place, monkeypatch: pytest.MonkeyPatch, phase: str, snapshot: str) -> None:
@@ -209,7 +226,7 @@ def test_a_run_is_resumed(own: Place, monkeypatch: pytest.MonkeyPatch, phase: st
     elif snapshot == "held":
         assert reused == every
     else:
-        assert all(0 < reused[name] < every[name] for name in every)
+        assert every and all(0 < reused[name] < every[name] for name in every)
     with State(own.state) as state:
         assert state.runs(1)[0].status == "done" and len(state.runs()) == 1
 

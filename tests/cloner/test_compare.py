@@ -24,7 +24,7 @@ from tests.fix_postgres import Postgres
 SCRIPT = """
 CREATE TABLE person (id integer PRIMARY KEY, mail varchar(60), born date);
 CREATE TABLE visit (id integer PRIMARY KEY, person_id integer REFERENCES person (id), note varchar(60));
-CREATE TABLE log (id integer PRIMARY KEY, what varchar(60));
+CREATE TABLE log (id integer PRIMARY KEY, what varchar(60) UNIQUE, CONSTRAINT above CHECK (id > 0));
 CREATE TABLE scratch (x integer);
 INSERT INTO person VALUES (1, 'ann@shop.example', '1990-01-02'), (2, 'bob@shop.example', NULL), (3, NULL, '1991-02-03');
 INSERT INTO visit VALUES (10, 1, 'came'), (20, 2, 'went'), (30, NULL, 'rang');
@@ -89,6 +89,17 @@ def test_a_fresh_replica_passes(shop: tuple[str, str, Path], tmp_path: Path) -> 
         ("ALTER TABLE person ADD COLUMN extra", ("structure", "main.person"), "extra is in the replica"),
         ("DROP TABLE log", ("structure", "main.log"), "is not there"),
         ("ALTER TABLE visit DROP COLUMN note", ("structure", "main.visit"), "column note is not there"),
+        (
+            "DROP TABLE log; CREATE TABLE log (id integer, what varchar(60))",
+            ("structure", "main.log"),
+            "primary key of id is not there; the unique key of what is not there; check constraint above is not there",
+        ),
+        (
+            "CREATE TABLE v (id integer PRIMARY KEY, person_id integer, note varchar(60)); INSERT INTO v SELECT * FROM visit; "
+            "DROP TABLE visit; ALTER TABLE v RENAME TO visit",
+            ("structure", "main.visit"),
+            "foreign key of person_id to main.person is not there",
+        ),
     ],
 )
 def test_what_is_not_as_it_should_be(
@@ -169,6 +180,27 @@ def test_replicas_of_other_databases_pass(pair: tuple[str, str]) -> None:
     made = verified(*pair)
     assert made.passed, failed(made)
     assert {c.kind for c in made.checks} == {"structure", "rows", "foreign key", "unchanged", "residue"}
+
+
+def test_constraints_that_are_gone(postgres: Postgres) -> None:
+    name = f"cmp_{os.getpid()}_c"
+    source = postgres.create_database(f"{name}_s")
+    try:
+        postgres.psql(f"{name}_s", SCRIPT)
+        target = postgres.url(f"{name}_t")
+        clone(POLICY, source, target, keys=example_keys())
+        drop = "ALTER TABLE visit DROP CONSTRAINT visit_person_id_fkey; ALTER TABLE log DROP CONSTRAINT above"
+        postgres.psql(f"{name}_t", f"{drop}; ALTER TABLE log DROP CONSTRAINT log_what_key")
+        assert failed(verified(source, target)) == {
+            ("structure", "public.visit"): "the foreign key of person_id to public.person is not there",
+            (
+                "structure",
+                "public.log",
+            ): "the unique key of what is not there; check constraint above is not there",
+        }
+    finally:
+        postgres.drop_database(f"{name}_s")
+        postgres.drop_database(f"{name}_t")
 
 
 def test_replicas_of_another_kind_pass(postgres: Postgres, tmp_path: Path) -> None:

@@ -89,6 +89,25 @@ def resumed(place: MariaPlace, which: str) -> None:
     assert leftovers(place) == {"sessions": [], "databases": []}, which
 
 
+@pytest.mark.parametrize(
+    ("phase", "delay"), [("", 0.8), ("structure", 0.0), ("rows", 0.0), ("rows", 0.03), ("indexes", 0.0)]
+)
+def test_one_of_two_workers_is_killed(place: MariaPlace, phase: str, delay: float) -> None:
+    """The other does its work, if both had begun; if not, that is said, and a resume is a clone."""
+    old = contents(place)
+    place.sql("UPDATE item SET amount = amount + 1")
+    process = start_clone(place, "--jobs", "2")
+    strike(process, "worker", phase, delay)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        assert replica_rows(place) == expected(place)
+        assert leftovers(place) == {"sessions": [], "databases": []}
+        return
+    assert phase in ("", "structure") and "a worker process died before it began" in err
+    assert contents(place) == old
+    resumed(place, f"{phase} {delay}")
+
+
 DYING = """
 import os, signal, sys
 from dbmask_connectors._mysql_session import Session

@@ -1,9 +1,16 @@
-"""Values of masked columns are found in the replica wherever they stand, and chance is not taken for a leak."""
+"""Values of masked columns are found in the replica wherever they stand, and chance is not taken for a leak.
+
+In PostgreSQL by fingerprints of the servers first, in SQLite by looking at every value.
+"""
 
 from __future__ import annotations
 
+import importlib
+import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +20,19 @@ from hypothesis import strategies as st
 
 from dbmask.cloner import CloneResult, clone
 from dbmask.cloner.certificate import Check
-from dbmask.errors import CheckFailed, UsageError
+from dbmask.errors import CheckFailed, ConnectorError, UsageError
 from dbmask.masks.build import example_keys
 from dbmask.planner.telling import telling
 from dbmask.policy import Policy
+from dbmask_connectors._postgres_reader import PostgresReader
+from tests.fix_postgres import Postgres
 
 PEOPLE = """
 CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, phone BIGINT);
 CREATE TABLE other (id INTEGER PRIMARY KEY, x {type});
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
 INSERT INTO person SELECT i, 'Christopher', 'Person' || i || '@shop.example', 420600000000 + i * 7919 FROM n;
+UPDATE person SET mail = 'Příliš.Žluť@shop.example' WHERE id = 8;
 INSERT INTO other {values};
 """
 POLICY = """version: 1
@@ -38,14 +48,58 @@ tables:
 """
 
 
-def run(
-    tmp_path: Path, values: str, type_: str = "TEXT", mask: str = "keep", more: str = "", people: str = POLICY
-) -> CloneResult:
-    source = tmp_path / "s.db"
-    with closing(sqlite3.connect(source)) as db, db:
-        db.executescript(PEOPLE.format(type=type_, values=values))
-    policy = Policy.from_text(people.format(mask=mask, more=more))
-    return clone(policy, f"sqlite:///{source}", f"sqlite:///{tmp_path / 't.db'}", keys=example_keys())
+residue_search = importlib.import_module("dbmask.cloner.residue.search")
+SQLITE, POSTGRES = "main", "public"
+NAME = f"residue_{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to clone: ``schema`` says in which kind of database."""
+
+    schema: str
+    folder: Path
+    postgres: Postgres | None = None
+
+    def run(
+        self, values: str, type_: str = "TEXT", mask: str = "keep", more: str = "", people: str = POLICY
+    ) -> CloneResult:
+        """Make the source anew and clone it."""
+        script, urls = PEOPLE.format(type=type_, values=values), []
+        for name in (f"{NAME}_s", f"{NAME}_t"):
+            if self.postgres:
+                self.postgres.drop_database(name)
+                urls.append(self.postgres.url(name))
+            else:
+                (self.folder / name).unlink(missing_ok=True)
+                urls.append(f"sqlite:///{self.folder / name}")
+        if self.postgres:
+            self.postgres.create_database(f"{NAME}_s")
+            script = script.replace("x JSON", "x TEXT")  # a text is no JSON by itself there
+            cast = f"ALTER TABLE other ALTER x TYPE {type_} USING x::{type_}" if type_ == "JSON" else ""
+            self.postgres.psql(f"{NAME}_s", script + cast)
+        else:
+            with closing(sqlite3.connect(self.folder / f"{NAME}_s")) as db, db:
+                db.executescript(script)
+        policy = Policy.from_text(people.format(mask=mask, more=more))
+        return clone(policy, urls[0], urls[1], keys=example_keys(), overwrite=True)
+
+    def has_replica(self) -> bool:
+        """Whether there is one."""
+        if not self.postgres:
+            return (self.folder / f"{NAME}_t").exists()
+        with self.postgres.connect() as connection:
+            found = connection.execute("SELECT count(*) FROM pg_database WHERE datname = %s", (f"{NAME}_t",)).fetchone()
+        return found != (0,)
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    made = Place(request.param, tmp_path, request.getfixturevalue("postgres") if request.param == POSTGRES else None)
+    yield made
+    if made.postgres:
+        for name in (f"{NAME}_s", f"{NAME}_t"):
+            made.postgres.drop_database(name)
 
 
 def residue(done: CloneResult) -> dict[str, Check]:
@@ -60,67 +114,70 @@ def residue(done: CloneResult) -> dict[str, Check]:
         ('SELECT id, \'{"who": [{"mail": "\' || mail || \'"}]}\' FROM person WHERE id = 7', "TEXT"),
         ("SELECT id, '{\"who\": {\"phone\": ' || phone || '}}' FROM person WHERE id = 7", "JSON"),
         ("SELECT id, 'changed <' || mail || '>, told him' FROM person WHERE id = 7", "TEXT"),
+        ("VALUES (8, 'PŘÍLIŠ.ŽLUŤ@SHOP.EXAMPLE')", "TEXT"),
+        ("VALUES (8, '\t příliš.žluť@shop.example ')", "TEXT"),
         ("SELECT id, phone FROM person WHERE id = 7", "BIGINT"),
         ("SELECT id, CAST(phone AS TEXT) FROM person WHERE id = 7", "TEXT"),
     ],
 )
-def test_a_value_under_another_name_stops_the_clone(tmp_path: Path, values: str, type_: str) -> None:
+def test_a_value_under_another_name_stops_the_clone(place: Place, values: str, type_: str) -> None:
     with pytest.raises(
-        CheckFailed, match=r"main\.person\.\w+: its values stand in main\.other\.x \([\d,]+ times; keep\)"
+        CheckFailed, match=r"\w+\.person\.\w+: its values stand in \w+\.other\.x \([\d,]+ times; keep\)"
     ) as caught:
-        run(tmp_path, values, type_)
+        place.run(values, type_)
     assert "person7@" not in str(caught.value).lower() and "4206000" not in str(caught.value)
-    assert not (tmp_path / "t.db").exists()
+    assert not place.has_replica()
 
 
-def test_masking_the_other_column_or_allowing_it_lets_it_pass(tmp_path: Path) -> None:
+def test_masking_the_other_column_or_allowing_it_lets_it_pass(place: Place) -> None:
     values = "SELECT id, mail FROM person"
-    done = run(tmp_path, values, more="allow_residue: [main.other.x]")
-    assert "main.other.x: allow_residue names it" in done.certificate.not_looked_at
-    (tmp_path / "s.db").unlink()
-    checks = residue(run(tmp_path, values, mask="hash"))
-    assert set(checks) == {"main.person.mail", "main.person.phone", "main.other.x"}
-    mail = checks["main.person.mail"]
+    done = place.run(values, more=f"allow_residue: [{place.schema}.other.x]")
+    assert f"{place.schema}.other.x: allow_residue names it" in done.certificate.not_looked_at
+    checks = residue(place.run(values, mask="hash"))
+    assert set(checks) == {f"{place.schema}.person.mail", f"{place.schema}.person.phone", f"{place.schema}.other.x"}
+    mail = checks[f"{place.schema}.person.mail"]
     assert mail.passed and mail.figures["seen"] == mail.figures["searched"] == 200
     assert mail.figures["sampled_1_in"] == 1 and int(mail.figures["compared"] or 0) > 400
 
 
-def test_what_everybody_has_is_not_looked_for(tmp_path: Path) -> None:
+def test_what_everybody_has_is_not_looked_for(place: Place) -> None:
     """First names, and one address that stands in every row, prove nothing where they are seen again."""
     values = "SELECT id, CASE id % 2 WHEN 0 THEN 'Christopher' ELSE 'noreply@shop.example' END FROM person"
     script = POLICY.replace("name: first_name", "name: {{mask: hash, length: 8}}")
-    done = run(tmp_path, values, people=script)
-    assert any("main.person.name" in text and "prove nothing" in text for text in done.certificate.not_looked_at)
-    assert "main.person.name" not in residue(done)
+    done = place.run(values, people=script)
+    assert any(
+        f"{place.schema}.person.name" in text and "prove nothing" in text for text in done.certificate.not_looked_at
+    )
+    assert f"{place.schema}.person.name" not in residue(done)
 
 
-def test_a_column_that_is_shuffled_holds_its_own_values(tmp_path: Path) -> None:
+def test_a_column_that_is_shuffled_holds_its_own_values(place: Place) -> None:
     script = POLICY.replace("{{mask: hash, length: 20}}", "shuffle")
-    done = run(tmp_path, "SELECT id, NULL FROM person", people=script)
-    assert set(residue(done)) == {"main.person.phone"}
+    done = place.run("SELECT id, NULL FROM person", people=script)
+    assert set(residue(done)) == {f"{place.schema}.person.phone"}
 
 
-def test_dropped_columns_are_looked_for_too(tmp_path: Path) -> None:
+def test_dropped_columns_are_looked_for_too(place: Place) -> None:
     script = POLICY.replace("mail: {{mask: hash, length: 20}}", "mail: drop")
-    with pytest.raises(CheckFailed, match=r"main\.person\.mail: its values stand in main\.other\.x"):
-        run(tmp_path, "SELECT id, mail FROM person", people=script)
+    with pytest.raises(CheckFailed, match=r"\w+\.person\.mail: its values stand in \w+\.other\.x"):
+        place.run("SELECT id, mail FROM person", people=script)
 
 
-def test_kept_tables_are_looked_in(tmp_path: Path) -> None:
+def test_kept_tables_are_looked_in(place: Place) -> None:
     script = POLICY.replace("other: {{columns: {{id: keep, x: {mask}}}}}", "other: keep")
-    with pytest.raises(CheckFailed, match=r"its values stand in main\.other\.x"):
-        run(tmp_path, "SELECT id, mail FROM person", people=script)
+    with pytest.raises(CheckFailed, match=r"its values stand in \w+\.other\.x"):
+        place.run("SELECT id, mail FROM person", people=script)
 
 
-def test_of_large_tables_a_sample_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dbmask.cloner.residue.WHOLE_ROWS", 50)
-    check = residue(run(tmp_path, "SELECT 1, NULL"))["main.person.mail"]
+def test_of_large_tables_a_sample_is_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbmask.cloner.residue.places.WHOLE_ROWS", 50)
+    check = residue(place.run("SELECT 1, NULL"))[f"{place.schema}.person.mail"]
     assert check.figures["sampled_1_in"] == 4 and 20 < int(check.figures["seen"] or 0) < 80
 
 
-def test_the_list_is_a_list(tmp_path: Path) -> None:
+def test_the_list_is_a_list(place: Place) -> None:
     with pytest.raises(UsageError, match="is a list of columns"):
-        run(tmp_path, "SELECT 1, NULL", more="allow_residue: main.other.x")
+        place.run("SELECT 1, NULL", more=f"allow_residue: {place.schema}.other.x")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +204,32 @@ def test_short_texts_and_single_words_never_are(text: str) -> None:
     assert not telling(text)
 
 
-def test_nothing_of_the_search_is_a_value(tmp_path: Path) -> None:
-    done: Any = run(tmp_path, "SELECT id, NULL FROM person").certificate.as_dict()
+def test_nothing_of_the_search_is_a_value(place: Place) -> None:
+    done: Any = place.run("SELECT id, NULL FROM person").certificate.as_dict()
     assert "shop.example" not in str(done)
+
+
+def test_databases_that_agree_are_compared_by_their_fingerprints(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def exactly(plans: Any, columns: Any, places: Any, sides: Any) -> Any:
+        looked_at.extend(p.name for some in places.values() for p in some)
+        return real(plans, columns, places, sides)
+
+    real = residue_search._exactly
+    monkeypatch.setattr(residue_search, "_exactly", exactly)
+    place.run("SELECT id, NULL FROM person")
+    assert len(looked_at) == (0 if place.schema == POSTGRES else 6)
+    with pytest.raises(CheckFailed, match="its values stand in"):
+        place.run("SELECT id, mail FROM person WHERE id = 9")
+    assert place.schema == SQLITE or looked_at == ["public.other.x"]
+
+
+def test_databases_that_do_not_agree_are_searched_value_by_value(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: Any) -> Any:
+        raise ConnectorError("no such collation")
+
+    monkeypatch.setattr(PostgresReader, "prints_of", refused)
+    monkeypatch.setattr(PostgresReader, "read_prints", refused)
+    with pytest.raises(CheckFailed, match="its values stand in"):
+        place.run("SELECT id, mail FROM person WHERE id = 9")

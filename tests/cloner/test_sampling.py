@@ -10,7 +10,7 @@ import pytest
 from dbmask.cloner import clone
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
-from tests.connectors.places import Place, place_of
+from tests.connectors.places import Place, loaded_place
 
 ROWS = 3_000
 KEYS = {
@@ -32,12 +32,8 @@ def moved(value: int) -> int:
 
 @pytest.fixture(params=["postgres", "mariadb", "sqlite", "duckdb"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    made = place_of(request.param, tmp_path, request.getfixturevalue)
-    try:
-        made.load()
+    with loaded_place(request.param, tmp_path, request.getfixturevalue) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.parametrize("key", KEYS)

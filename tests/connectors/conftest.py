@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.connectors.mariadb_tools import rich_database, small_table
+from tests.connectors.mysql_replicas import place, small_source
 from tests.connectors.postgres_spi import LOADS
+from tests.fix_mariadb import MariaDB
 from tests.fix_postgres import Postgres
 
-__all__ = ["loaded", "replica"]
+__all__ = ["loaded", "maria_linked", "maria_replica", "maria_rich", "maria_small", "replica"]
 
 _numbers = itertools.count(1)
 # A script may name owners that are not here, and make a database of its own.
@@ -50,3 +53,31 @@ def replica(postgres: Postgres) -> Iterator[str]:
         left = [row[0] for row in connection.execute(query, (name,))]
     for each in left:
         postgres.drop_database(each)
+
+
+@pytest.fixture(scope="module")
+def maria_rich(mariadb: MariaDB) -> Iterator[str]:
+    """The name of a MariaDB database with the rich fixture. It is not to be changed."""
+    with rich_database(mariadb) as name:
+        yield name
+
+
+@pytest.fixture
+def maria_small(mariadb: MariaDB) -> Iterator[str]:
+    """The name of a MariaDB database with one table of three rows."""
+    with small_table(mariadb) as name:
+        yield name
+
+
+@pytest.fixture
+def maria_linked(mariadb: MariaDB) -> Iterator[str]:
+    """The name of a MariaDB database with two tables, a key between them, a view and a trigger."""
+    with small_source(mariadb) as name:
+        yield name
+
+
+@pytest.fixture
+def maria_replica(mariadb: MariaDB) -> Iterator[str]:
+    """The name of a MariaDB database that does not exist; beside it nothing may be left."""
+    with place(mariadb) as name:
+        yield name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import os
 import time
@@ -23,6 +24,7 @@ from tests.fix_mariadb import MariaDB
 from tests.real import real
 
 __all__ = [
+    "PADS",
     "Copied",
     "chinook",
     "copy",
@@ -30,7 +32,9 @@ __all__ = [
     "everything",
     "fresh",
     "rich_database",
+    "run",
     "select_all",
+    "small_table",
     "source",
     "target",
     "user",
@@ -38,6 +42,11 @@ __all__ = [
 
 HERE = Path(__file__).parent
 _numbers = itertools.count(1)
+PADS = {
+    # Not a run of control characters: other tests write such values, and a log of the server is searched for these.
+    "mail": (hashlib.sha512(b"inner").digest(), hashlib.sha512(b"outer").digest()),
+    "name": (b"\\,\n\t'\r\0N" * 8, b"\0" * 64),
+}
 SETTINGS = "SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', NAMES utf8mb4"
 
 
@@ -79,6 +88,23 @@ def fresh(server: MariaDB, label: str, make: bool = False) -> Iterator[str]:
         yield name
     finally:
         server.drop_database(name)
+
+
+def run(server: MariaDB, name: str | None, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements; the rows of the last one."""
+    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def small_table(server: MariaDB) -> Iterator[str]:
+    """The name of a database with one table of three rows."""
+    with fresh(server, "small", make=True) as name:
+        run(server, name, "CREATE TABLE t (id int PRIMARY KEY, v varchar(40))")
+        run(server, name, "INSERT INTO t VALUES (1, 'a'), (2, 'ž'), (3, '')")
+        yield name
 
 
 def source(server: MariaDB, name: str) -> MySQLSource:

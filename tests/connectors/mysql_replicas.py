@@ -10,12 +10,13 @@ from tests.connectors.mariadb_tools import (
     copy,
     everything,
     fresh,
+    run,
     source,
     target,
 )
 from tests.fix_mariadb import MariaDB
 
-__all__ = ["clone", "databases", "place", "run", "small_source"]
+__all__ = ["clone", "databases", "place", "small_source"]
 
 
 @contextmanager
@@ -41,14 +42,6 @@ def place(server: MariaDB) -> Iterator[str]:
     with fresh(server, "replica") as name:
         yield name
         assert databases(server, name) in ([], [name]), "something is left beside the replica"
-
-
-def run(server: MariaDB, name: str | None, *statements: str) -> list[tuple[Any, ...]]:
-    """Run statements; the rows of the last one."""
-    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        return list(cursor.fetchall())
 
 
 def databases(server: MariaDB, name: str) -> list[str]:

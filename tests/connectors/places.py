@@ -6,7 +6,8 @@ import itertools
 import os
 import sqlite3
 from abc import ABC, abstractmethod
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dbmask.spi import Connector
 from tests.fix_mariadb import MariaDB
 from tests.fix_postgres import Postgres
 
-__all__ = ["KINDS", "Place", "place_of"]
+__all__ = ["KINDS", "Place", "loaded_place", "place_of"]
 
 KINDS = ("postgres", "mariadb", "sqlite", "duckdb", "generic-sqlite", "generic-mariadb")
 SCRIPT = (
@@ -241,3 +242,14 @@ def place_of(kind: str, folder: Path, server: Any) -> Place:
         return DuckDBPlace(folder)
     forced = kind.startswith("generic")
     return MariaDBPlace(server("mariadb"), forced) if kind.endswith("mariadb") else SQLitePlace(folder, forced)
+
+
+@contextmanager
+def loaded_place(kind: str, folder: Path, server: Any) -> Iterator[Place]:
+    """A place of one of KINDS whose source holds the script's rows; all of it is removed in the end."""
+    made = place_of(kind, folder, server)
+    try:
+        made.load()
+        yield made
+    finally:
+        made.remove()

@@ -38,7 +38,7 @@ def test_filters_read_the_source(tmp_path: Path, kind: str, condition: str, expe
     make, rows = (sqlite_file, sqlite_rows) if kind == "sqlite" else (duckdb_file, duckdb_rows)
     source = make(tmp_path / "a", SCRIPT)
     done = copy(source, f"{kind}:///{tmp_path / 'b'}", select=filtered)
-    assert all(done.relayed.values())
+    assert done.relayed and all(done.relayed.values())
     assert [r[0] for r in rows(tmp_path / "b", "SELECT id FROM t ORDER BY 1")] == expected
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -19,26 +18,15 @@ from tests.connectors.mariadb_tools import (
     copy,
     dump_rows,
     everything,
+    run,
     select_all,
     source,
     target,
 )
-from tests.connectors.mysql_replicas import clone, databases, place, run, small_source
+from tests.connectors.mysql_replicas import clone, databases
 from tests.fix_mariadb import MariaDB
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def small(mariadb: MariaDB) -> Iterator[str]:
-    with small_source(mariadb) as name:
-        yield name
-
-
-@pytest.fixture
-def replica(mariadb: MariaDB) -> Iterator[str]:
-    with place(mariadb) as name:
-        yield name
 
 
 @pytest.fixture
@@ -57,24 +45,24 @@ def inserting(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
 
 
 def test_a_kept_table_stays_within_the_server(
-    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
+    mariadb: MariaDB, maria_linked: str, maria_replica: str, inserting: list[int | None]
 ) -> None:
     seen: list[int] = []
-    result = clone(mariadb, small, replica, progress=seen.append)
+    result = clone(mariadb, maria_linked, maria_replica, progress=seen.append)
     assert result.rows == {"c": 3, "p": 3}
     assert inserting == [3, 3]
     assert sum(seen) == 6
     for name in ("c", "p"):
-        assert dump_rows(mariadb, replica, TableName(replica, name)) == dump_rows(
-            mariadb, small, TableName(small, name)
+        assert dump_rows(mariadb, maria_replica, TableName(maria_replica, name)) == dump_rows(
+            mariadb, maria_linked, TableName(maria_linked, name)
         )
 
 
 def test_rows_written_after_the_snapshot_do_not_come(
-    mariadb: MariaDB, small: str, replica: str, inserting: list[int | None]
+    mariadb: MariaDB, maria_linked: str, maria_replica: str, inserting: list[int | None]
 ) -> None:
     """INSERT ... SELECT sees them; the proof finds out, and the rows come from the snapshot after all."""
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
+    with closing(source(mariadb, maria_linked)) as opened, closing(target(mariadb, maria_replica)) as made:
         schema = opened.schema()
         tables = everything(schema)
         structure = opened.structure(schema, tables)
@@ -84,7 +72,7 @@ def test_rows_written_after_the_snapshot_do_not_come(
             assert isinstance(reader, Snapshot)
             run(
                 mariadb,
-                small,
+                maria_linked,
                 "INSERT INTO p VALUES (50, 'late', 'x')",
                 "INSERT INTO c VALUES (50, 50)",
                 "UPDATE p SET v = 'changed' WHERE id = 1",
@@ -97,24 +85,24 @@ def test_rows_written_after_the_snapshot_do_not_come(
         made.finish(structure, lambda text: None)
         assert set(made.check_foreign_keys(structure).values()) == {0}
         made.publish()
-    assert run(mariadb, replica, "SELECT id, v FROM p ORDER BY id") == [(1, "one"), (2, "two"), (9, "")]
+    assert run(mariadb, maria_replica, "SELECT id, v FROM p ORDER BY id") == [(1, "one"), (2, "two"), (9, "")]
 
 
 @pytest.mark.usefixtures("inserting")
 def test_a_target_user_who_may_not_read_the_source_gets_its_rows_anyway(
-    mariadb: MariaDB, small: str, replica: str
+    mariadb: MariaDB, maria_linked: str, maria_replica: str
 ) -> None:
-    name = f"w_{replica}"[:60]
+    name = f"w_{maria_replica}"[:60]
     run(
         mariadb,
         None,
         f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw'",
-        f"GRANT ALL ON `{replica}%`.* TO {name}@'127.0.0.1'",
+        f"GRANT ALL ON `{maria_replica}%`.* TO {name}@'127.0.0.1'",
     )
     try:
-        url = f"mysql://{name}:pw@127.0.0.1:{mariadb.port}/{replica}"
+        url = f"mysql://{name}:pw@127.0.0.1:{mariadb.port}/{maria_replica}"
         made = _mysql_target.MySQLTarget(Address.parse(url))
-        with closing(source(mariadb, small)) as opened, closing(made):
+        with closing(source(mariadb, maria_linked)) as opened, closing(made):
             made.check(False)
             result = copy(opened, made, everything(opened.schema()))
         assert result.rows == {"c": 3, "p": 3}
@@ -124,18 +112,18 @@ def test_a_target_user_who_may_not_read_the_source_gets_its_rows_anyway(
 
 @pytest.mark.usefixtures("inserting")
 def test_a_log_of_statements_takes_no_insert(
-    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
+    mariadb: MariaDB, maria_linked: str, maria_replica: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_mysql_insert, "leaves_statement_log", lambda session: False)
     monkeypatch.setattr(Inserter, "_run", lambda *args: pytest.fail("it was inserted"))
-    assert clone(mariadb, small, replica).rows == {"c": 3, "p": 3}
+    assert clone(mariadb, maria_linked, maria_replica).rows == {"c": 3, "p": 3}
 
 
 @pytest.mark.usefixtures("inserting")
 def test_ctrl_c_ends_what_runs_on_the_server(
-    mariadb: MariaDB, small: str, replica: str, monkeypatch: pytest.MonkeyPatch
+    mariadb: MariaDB, maria_linked: str, maria_replica: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(mariadb, small, "INSERT INTO p SELECT seq, repeat('x', 20), repeat('y', 20) FROM seq_100_to_200000")
+    run(mariadb, maria_linked, "INSERT INTO p SELECT seq, repeat('x', 20), repeat('y', 20) FROM seq_100_to_200000")
 
     def interrupted(self: Inserter, *args: Any) -> int:
         time.sleep(0.2)
@@ -143,7 +131,7 @@ def test_ctrl_c_ends_what_runs_on_the_server(
 
     monkeypatch.setattr(Inserter, "_watched", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        clone(mariadb, small, replica)
+        clone(mariadb, maria_linked, maria_replica)
     rows = run(mariadb, None, "SELECT info FROM information_schema.processlist WHERE info LIKE 'INSERT INTO `p`%'")
     assert rows == []
-    assert databases(mariadb, replica) == []
+    assert databases(mariadb, maria_replica) == []

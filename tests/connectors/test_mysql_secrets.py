@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -20,53 +18,42 @@ from dbmask_connectors._mysql_reader import KeyTable, leaves_statement_log, why_
 from dbmask_connectors._mysql_session import Session
 from dbmask_connectors._mysql_source import MySQLSource
 from dbmask_sql.dialects import dialect
-from tests.connectors.mariadb_tools import everything, fresh, select_all, source, user
+from tests.connectors.mariadb_tools import (
+    PADS,
+    everything,
+    run,
+    select_all,
+    source,
+    user,
+)
 from tests.fix_mariadb import PASSWORD, MariaDB
 
-PADS = {
-    # Not a run of control characters: other tests write such values, and a log of the server is searched for these.
-    "mail": (hashlib.sha512(b"inner").digest(), hashlib.sha512(b"outer").digest()),
-    "name": (b"\\,\n\t'\r\0N" * 8, b"\0" * 64),
-}
 MARIA = dialect("mysql")
 
 
 def expected(value: str, key: str = "mail") -> str:
+    """The keyed hash of a value, as Python makes it."""
     inner, outer = PADS[key]
     return sha256(outer + sha256(inner + value.encode()).digest()).hexdigest()
 
 
 def keyed(column: exp.Expression, key: str = "mail") -> exp.Expression:
+    """The keyed hash of a text column, as SQL makes it."""
     canonical = MARIA.canonical(column, Kind.TEXT)
     assert canonical is not None
     return MARIA.prf_hex(canonical, key)
-
-
-@pytest.fixture
-def small(mariadb: MariaDB) -> Iterator[str]:
-    with fresh(mariadb, "small", make=True) as name, closing(mariadb.connect(name)) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(40))")
-            cursor.execute("INSERT INTO t VALUES (1, 'a'), (2, 'ž'), (3, '')")
-        yield name
 
 
 def opened(url: str) -> MySQLSource:
     return MySQLSource(Address.parse(url))
 
 
-def run(server: MariaDB, name: str, *statements: str) -> None:
-    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-def test_keyed_masks_equal_pythons(mariadb: MariaDB, small: str) -> None:
+def test_keyed_masks_equal_pythons(mariadb: MariaDB, maria_small: str) -> None:
     table = None
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
         table = everything(one.schema())[0]
         reader.use_keys({"mail": PADS["mail"]})
         made = select_all(table, {"v": keyed})
@@ -79,17 +66,17 @@ def test_keyed_masks_equal_pythons(mariadb: MariaDB, small: str) -> None:
         assert batch[1] == [expected("a"), expected("ž"), expected("")]
 
 
-def test_the_keys_are_constants_of_the_plan(mariadb: MariaDB, small: str) -> None:
+def test_the_keys_are_constants_of_the_plan(mariadb: MariaDB, maria_small: str) -> None:
     """One row, read before the query begins: EXPLAIN calls such a table `system`."""
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
         reader.use_keys(PADS)
         made = reader.prepared(select_all(everything(one.schema())[0], {"v": keyed}))
         plan = reader.session.run(f"EXPLAIN {made.sql(dialect='mysql')}")
     assert [row[3] for row in plan] == ["system", "ALL"]
 
 
-def test_a_key_that_the_session_does_not_have_is_an_error(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+def test_a_key_that_the_session_does_not_have_is_an_error(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
         made = select_all(everything(one.schema())[0], {"v": keyed})
         with pytest.raises(ConnectorError, match="keys that the session does not have"):
             list(reader.read(made))
@@ -101,38 +88,38 @@ def forms(pads: dict[str, tuple[bytes, bytes]]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("format_", ["ROW", "MIXED", "STATEMENT"])
-def test_keys_are_in_no_log(mariadb: MariaDB, small: str, format_: str) -> None:
+def test_keys_are_in_no_log(mariadb: MariaDB, maria_small: str, format_: str) -> None:
     logs = Path(mariadb.general_log).parent
-    run(mariadb, small, "SET GLOBAL general_log = 1")
+    run(mariadb, maria_small, "SET GLOBAL general_log = 1")
     try:
-        with closing(Session(Address.parse(mariadb.url(small)), small)) as session:
+        with closing(Session(Address.parse(mariadb.url(maria_small)), maria_small)) as session:
             session.run(f"SET SESSION binlog_format = {format_}")
             keys = KeyTable(session)
             keys.add(PADS)
-            table = TableName(small, "t")
-            made = keys.join(select_all(everything(source(mariadb, small).schema())[0], {"v": keyed}))
+            table = TableName(maria_small, "t")
+            made = keys.join(select_all(everything(source(mariadb, maria_small).schema())[0], {"v": keyed}))
             found = session.run(made.sql(dialect="mysql"))
             assert dict(found)[1] == expected("a"), table
             session.run("INSERT INTO t VALUES (99, 'logged')")
     finally:
-        run(mariadb, small, "SET GLOBAL general_log = 0")
+        run(mariadb, maria_small, "SET GLOBAL general_log = 0")
     said = Path(mariadb.general_log).read_bytes()
     assert b"LOAD DATA LOCAL INFILE 'keys'" in said
     assert b"'logged'" in said
     written = b"".join(path.read_bytes() for path in logs.glob("binlog.0*"))
-    assert small.encode() in written
+    assert maria_small.encode() in written
     for secret in forms(PADS):
         assert secret not in said
         assert secret not in written
 
 
-def test_a_log_of_statements_that_cannot_be_left_gets_no_keys(mariadb: MariaDB, small: str) -> None:
+def test_a_log_of_statements_that_cannot_be_left_gets_no_keys(mariadb: MariaDB, maria_small: str) -> None:
     role = f"r_{time.monotonic_ns()}"
-    run(mariadb, small, f"CREATE ROLE {role}", f"GRANT BINLOG ADMIN ON *.* TO {role}")
+    run(mariadb, maria_small, f"CREATE ROLE {role}", f"GRANT BINLOG ADMIN ON *.* TO {role}")
     try:
         with (
-            user(mariadb, f"ALL ON `{small}`.*", role) as url,
-            closing(Session(Address.parse(url + small), small)) as session,
+            user(mariadb, f"ALL ON `{maria_small}`.*", role) as url,
+            closing(Session(Address.parse(url + maria_small), maria_small)) as session,
         ):
             session.run(f"SET ROLE {role}")
             session.run("SET SESSION binlog_format = STATEMENT")
@@ -142,33 +129,33 @@ def test_a_log_of_statements_that_cannot_be_left_gets_no_keys(mariadb: MariaDB, 
             with pytest.raises(ConnectorError, match="none was sent"):
                 KeyTable(session).add(PADS)
     finally:
-        run(mariadb, small, f"DROP ROLE {role}")
+        run(mariadb, maria_small, f"DROP ROLE {role}")
 
 
-def test_why_keys_cannot_reach_a_session(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one:
+def test_why_keys_cannot_reach_a_session(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one:
         assert one.capabilities.keys_in_session
         assert one.capabilities.keyed_why_not == ""
-    with user(mariadb, f"SELECT ON `{small}`.*") as url, closing(opened(url + small)) as one:
+    with user(mariadb, f"SELECT ON `{maria_small}`.*") as url, closing(opened(url + maria_small)) as one:
         assert not one.capabilities.keys_in_session
         assert "CREATE TEMPORARY TABLES" in one.capabilities.keyed_why_not
-    run(mariadb, small, "SET GLOBAL local_infile = 0")
+    run(mariadb, maria_small, "SET GLOBAL local_infile = 0")
     try:
-        with closing(source(mariadb, small)) as one:
+        with closing(source(mariadb, maria_small)) as one:
             assert not one.capabilities.keys_in_session
             assert "local_infile" in one.capabilities.keyed_why_not
     finally:
-        run(mariadb, small, "SET GLOBAL local_infile = 1")
+        run(mariadb, maria_small, "SET GLOBAL local_infile = 1")
 
 
 # -- who, where, what may be read --------------------------------------------------------------------------------------
 
 
-def test_identity_is_the_servers_whatever_the_url_says(mariadb: MariaDB, small: str, mariadb_db: str) -> None:
+def test_identity_is_the_servers_whatever_the_url_says(mariadb: MariaDB, maria_small: str, mariadb_db: str) -> None:
     other = mariadb_db.rpartition("/")[2]
-    by_name = mariadb.url(small).replace("127.0.0.1", "localhost") + f"?unix_socket={mariadb.socket}"
+    by_name = mariadb.url(maria_small).replace("127.0.0.1", "localhost") + f"?unix_socket={mariadb.socket}"
     with (
-        closing(source(mariadb, small)) as one,
+        closing(source(mariadb, maria_small)) as one,
         closing(opened(by_name)) as same,
         closing(source(mariadb, other)) as another,
     ):
@@ -177,27 +164,27 @@ def test_identity_is_the_servers_whatever_the_url_says(mariadb: MariaDB, small: 
         assert one.server() == another.server()
 
 
-def test_privileges_name_what_cannot_be_read(mariadb: MariaDB, small: str) -> None:
-    run(mariadb, small, "CREATE TABLE u (id int, hidden int)", "CREATE TABLE w (id int)")
-    names = [TableName(small, n) for n in ("t", "u", "w")]
+def test_privileges_name_what_cannot_be_read(mariadb: MariaDB, maria_small: str) -> None:
+    run(mariadb, maria_small, "CREATE TABLE u (id int, hidden int)", "CREATE TABLE w (id int)")
+    names = [TableName(maria_small, n) for n in ("t", "u", "w")]
     with (
-        user(mariadb, f"SELECT ON `{small}`.t", f"SELECT (id) ON `{small}`.u") as url,
-        closing(opened(url + small)) as one,
+        user(mariadb, f"SELECT ON `{maria_small}`.t", f"SELECT (id) ON `{maria_small}`.u") as url,
+        closing(opened(url + maria_small)) as one,
     ):
         found = one.privileges(names)
     assert set(found) == set(names[1:])
-    assert all("privilege" in why and small not in why for why in found.values())
-    with closing(source(mariadb, small)) as one:
+    assert all("privilege" in why and maria_small not in why for why in found.values())
+    with closing(source(mariadb, maria_small)) as one:
         assert one.privileges(names) == {}
 
 
-def test_a_login_that_fails_names_the_place_and_no_password(mariadb: MariaDB, small: str) -> None:
+def test_a_login_that_fails_names_the_place_and_no_password(mariadb: MariaDB, maria_small: str) -> None:
     with pytest.raises(ConnectorError) as caught:
-        opened(mariadb.url(small).replace(PASSWORD, "wrong-secret"))
-    assert f"127.0.0.1:{mariadb.port}/{small}" in str(caught.value)
+        opened(mariadb.url(maria_small).replace(PASSWORD, "wrong-secret"))
+    assert f"127.0.0.1:{mariadb.port}/{maria_small}" in str(caught.value)
     assert "login was refused" in str(caught.value)
     assert "secret" not in str(caught.value)
-    assert PASSWORD not in repr(Address.parse(mariadb.url(small)))
+    assert PASSWORD not in repr(Address.parse(mariadb.url(maria_small)))
 
 
 def test_no_server_and_no_database(mariadb: MariaDB) -> None:
@@ -237,12 +224,12 @@ def test_the_registry_knows_the_schemes() -> None:
         assert connector_for(url).dialect == "mysql"
 
 
-def test_a_server_cannot_ask_for_files(mariadb: MariaDB, small: str, tmp_path: Path) -> None:
+def test_a_server_cannot_ask_for_files(mariadb: MariaDB, maria_small: str, tmp_path: Path) -> None:
     """A statement that would send a file of this machine's is refused by the client."""
     path = tmp_path / "passwords"
     path.write_text("1\tsecret\n")
-    with closing(source(mariadb, small)) as one, pytest.raises((ConnectorError, RuntimeError)):
+    with closing(source(mariadb, maria_small)) as one, pytest.raises((ConnectorError, RuntimeError)):
         one.session.run(f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE t")
-    with closing(mariadb.connect(small)) as connection, connection.cursor() as cursor:
+    with closing(mariadb.connect(maria_small)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM t WHERE v = 'secret'")
         assert cursor.fetchone() == (0,)

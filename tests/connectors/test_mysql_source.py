@@ -3,57 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from sqlglot import exp, parse_one
 
 from dbmask.errors import ConnectorError
-from dbmask.schema import Kind
-from dbmask_sql.dialects import dialect
-from tests.connectors.mariadb_tools import fresh, rich_database, source
+from tests.connectors.mariadb_tools import PADS, run, source
 from tests.fix_mariadb import MariaDB
-
-PADS = {
-    # Not a run of control characters: other tests write such values, and a log of the server is searched for these.
-    "mail": (hashlib.sha512(b"inner").digest(), hashlib.sha512(b"outer").digest()),
-    "name": (b"\\,\n\t'\r\0N" * 8, b"\0" * 64),
-}
-MARIA = dialect("mysql")
-
-
-def expected(value: str, key: str = "mail") -> str:
-    inner, outer = PADS[key]
-    return sha256(outer + sha256(inner + value.encode()).digest()).hexdigest()
-
-
-def keyed(column: exp.Expression, key: str = "mail") -> exp.Expression:
-    canonical = MARIA.canonical(column, Kind.TEXT)
-    assert canonical is not None
-    return MARIA.prf_hex(canonical, key)
-
-
-@pytest.fixture(scope="module")
-def rich(mariadb: MariaDB) -> Iterator[str]:
-    with rich_database(mariadb) as name:
-        yield name
-
-
-@pytest.fixture
-def small(mariadb: MariaDB) -> Iterator[str]:
-    with fresh(mariadb, "small", make=True) as name, closing(mariadb.connect(name)) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(40))")
-            cursor.execute("INSERT INTO t VALUES (1, 'a'), (2, 'ž'), (3, '')")
-        yield name
 
 
 def parsed(sql: str) -> exp.Select:
@@ -66,78 +28,72 @@ def query(name: str, *columns: str) -> exp.Select:
     return parsed(f"SELECT {', '.join(columns)} FROM `{name}`.`t` AS dbmask_src ORDER BY id")
 
 
-def run(server: MariaDB, name: str, *statements: str) -> None:
-    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
 # -- the snapshot ------------------------------------------------------------------------------------------------------
 
 
-def test_a_snapshot_sees_one_moment(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+def test_a_snapshot_sees_one_moment(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
         run(
             mariadb,
-            small,
+            maria_small,
             "UPDATE t SET v = 'later' WHERE id = 1",
             "DELETE FROM t WHERE id = 2",
             "INSERT INTO t VALUES (4, 'x')",
         )
-        assert list(reader.read(query(small, "id", "v"))) == [[[1, 2, 3], ["a", "ž", ""]]]
+        assert list(reader.read(query(maria_small, "id", "v"))) == [[[1, 2, 3], ["a", "ž", ""]]]
         assert re.fullmatch(r"binlog\.\d+:\d+", reader.position)
 
 
-def test_a_snapshot_locks_nothing(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
+def test_a_snapshot_locks_nothing(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
         reader.use_keys(PADS)
-        assert [len(b[0]) for b in reader.read(query(small, "id"))] == [3]
-        with closing(mariadb.connect(small)) as connection, connection.cursor() as cursor:
+        assert [len(b[0]) for b in reader.read(query(maria_small, "id"))] == [3]
+        with closing(mariadb.connect(maria_small)) as connection, connection.cursor() as cursor:
             cursor.execute("SET innodb_lock_wait_timeout = 1")
             cursor.execute("UPDATE t SET v = 'free'")
 
 
-def test_rows_come_in_batches_of_at_most_what_is_asked_for(mariadb: MariaDB, small: str) -> None:
-    run(mariadb, small, "INSERT INTO t SELECT seq, 'v' FROM seq_10_to_3000")
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
-        sizes = [len(batch[0]) for batch in reader.read(query(small, "id", "v"), 1_000)]
+def test_rows_come_in_batches_of_at_most_what_is_asked_for(mariadb: MariaDB, maria_small: str) -> None:
+    run(mariadb, maria_small, "INSERT INTO t SELECT seq, 'v' FROM seq_10_to_3000")
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
+        sizes = [len(batch[0]) for batch in reader.read(query(maria_small, "id", "v"), 1_000)]
     assert sum(sizes) == 2_994
     assert max(sizes) <= 1_000
 
 
-def test_rows_that_nobody_reads_are_cancelled(mariadb: MariaDB, small: str) -> None:
-    run(mariadb, small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
-        big = parsed(f"SELECT v FROM `{small}`.big")
+def test_rows_that_nobody_reads_are_cancelled(mariadb: MariaDB, maria_small: str) -> None:
+    run(mariadb, maria_small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
+        big = parsed(f"SELECT v FROM `{maria_small}`.big")
         assert next(iter(reader.read(big)))
-        assert [len(b[0]) for b in reader.read(query(small, "id"))] == [3]
+        assert [len(b[0]) for b in reader.read(query(maria_small, "id"))] == [3]
 
 
-def test_two_readings_at_once_are_refused(mariadb: MariaDB, small: str) -> None:
-    run(mariadb, small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
-        first = reader.read(parsed(f"SELECT v FROM `{small}`.big"))
+def test_two_readings_at_once_are_refused(mariadb: MariaDB, maria_small: str) -> None:
+    run(mariadb, maria_small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
+        first = reader.read(parsed(f"SELECT v FROM `{maria_small}`.big"))
         next(first)
         with pytest.raises(ConnectorError, match="still being read"):
-            next(reader.read(query(small, "id")))
+            next(reader.read(query(maria_small, "id")))
         assert sum(len(b[0]) for b in first) > 0
 
 
-def test_a_connection_that_is_cut(mariadb: MariaDB, small: str) -> None:
-    run(mariadb, small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
-        rows = reader.read(parsed(f"SELECT v FROM `{small}`.big"))
+def test_a_connection_that_is_cut(mariadb: MariaDB, maria_small: str) -> None:
+    run(mariadb, maria_small, "CREATE TABLE big AS SELECT seq AS id, repeat('x', 4000) AS v FROM seq_1_to_30000")
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
+        rows = reader.read(parsed(f"SELECT v FROM `{maria_small}`.big"))
         next(rows)
-        run(mariadb, small, f"KILL CONNECTION {reader.session.thread}")
+        run(mariadb, maria_small, f"KILL CONNECTION {reader.session.thread}")
         with pytest.raises(ConnectorError, match=r"connection was lost|cancelled|error 19\d\d") as caught:
             list(rows)
         assert "xxxx" not in str(caught.value)
         with pytest.raises(ConnectorError, match="connection was lost"):
-            next(reader.read(query(small, "id")))
+            next(reader.read(query(maria_small, "id")))
 
 
-def test_an_interrupted_reading_ends_on_the_server(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one:
+def test_an_interrupted_reading_ends_on_the_server(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one:
         with pytest.raises(KeyboardInterrupt), one.snapshot() as reader:
             thread = reader.session.thread
             raise KeyboardInterrupt
@@ -150,11 +106,11 @@ def test_an_interrupted_reading_ends_on_the_server(mariadb: MariaDB, small: str)
     pytest.fail("the session lives on")
 
 
-def test_a_table_altered_after_the_snapshot_is_an_error_without_values(mariadb: MariaDB, small: str) -> None:
-    with closing(source(mariadb, small)) as one, one.snapshot() as reader:
-        run(mariadb, small, "ALTER TABLE t ADD COLUMN w int, FORCE")
+def test_a_table_altered_after_the_snapshot_is_an_error_without_values(mariadb: MariaDB, maria_small: str) -> None:
+    with closing(source(mariadb, maria_small)) as one, one.snapshot() as reader:
+        run(mariadb, maria_small, "ALTER TABLE t ADD COLUMN w int, FORCE")
         with pytest.raises(ConnectorError, match="definition changed"):
-            list(reader.read(query(small, "id")))
+            list(reader.read(query(maria_small, "id")))
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -209,9 +165,9 @@ def values(reader: Any, name: str, column: str) -> list[Any]:
         ("ip", [None, "2001:db8::1", "::", None, None]),
     ],
 )  # fmt: skip
-def test_values(mariadb: MariaDB, rich: str, column: str, expected: list[Any]) -> None:
-    with closing(source(mariadb, rich)) as one, one.snapshot() as reader:
-        found = values(reader, rich, column)
+def test_values(mariadb: MariaDB, maria_rich: str, column: str, expected: list[Any]) -> None:
+    with closing(source(mariadb, maria_rich)) as one, one.snapshot() as reader:
+        found = values(reader, maria_rich, column)
     if column in ("latin", "vb"):  # what latin1 could not hold was lost when the fixture was written
         assert [type(v) for v in found] == [type(v) for v in expected]
         assert found[2:] == expected[2:]
@@ -220,14 +176,14 @@ def test_values(mariadb: MariaDB, rich: str, column: str, expected: list[Any]) -
     assert [type(v) for v in found] == [type(v) for v in expected]
 
 
-def test_decimals_keep_all_their_digits(mariadb: MariaDB, rich: str) -> None:
-    with closing(source(mariadb, rich)) as one, one.snapshot() as reader:
-        found = values(reader, rich, "dec")
+def test_decimals_keep_all_their_digits(mariadb: MariaDB, maria_rich: str) -> None:
+    with closing(source(mariadb, maria_rich)) as one, one.snapshot() as reader:
+        found = values(reader, maria_rich, "dec")
     assert found[1] == Decimal("12345678901234567890123456789012345.123456789012345678901234567890")
     assert found[2] == Decimal("-0.000000000000000000000000000001")
 
 
-def test_a_uuid_reads_as_text_that_is_one(mariadb: MariaDB, rich: str) -> None:
-    with closing(source(mariadb, rich)) as one, one.snapshot() as reader:
-        found = values(reader, rich, "u")
+def test_a_uuid_reads_as_text_that_is_one(mariadb: MariaDB, maria_rich: str) -> None:
+    with closing(source(mariadb, maria_rich)) as one, one.snapshot() as reader:
+        found = values(reader, maria_rich, "u")
     assert uuid.UUID(str(found[1])).hex == "919a3c15e6df11f1a84b02fc00000001"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -21,34 +20,16 @@ from tests.connectors.mariadb_tools import (
     dump_rows,
     everything,
     fresh,
-    rich_database,
+    run,
     select_all,
     source,
     target,
 )
-from tests.connectors.mysql_replicas import clone, place, run, small_source
+from tests.connectors.mysql_replicas import clone
 from tests.fix_mariadb import MariaDB
 
 pytestmark = pytest.mark.slow
 MARIA = dialect("mysql")
-
-
-@pytest.fixture(scope="module")
-def rich(mariadb: MariaDB) -> Iterator[str]:
-    with rich_database(mariadb) as name:
-        yield name
-
-
-@pytest.fixture
-def small(mariadb: MariaDB) -> Iterator[str]:
-    with small_source(mariadb) as name:
-        yield name
-
-
-@pytest.fixture
-def replica(mariadb: MariaDB) -> Iterator[str]:
-    with place(mariadb) as name:
-        yield name
 
 
 def shown(server: MariaDB, name: str, kind: str, thing: str) -> str:
@@ -64,23 +45,23 @@ def shown(server: MariaDB, name: str, kind: str, thing: str) -> str:
 
 
 @pytest.mark.parametrize("python", [False, True], ids=["lines", "values"])
-def test_every_row_arrives_byte_for_byte(mariadb: MariaDB, rich: str, replica: str, python: bool) -> None:
-    result = clone(mariadb, rich, replica, python=python)
-    with closing(source(mariadb, rich)) as opened:
+def test_every_row_arrives_byte_for_byte(mariadb: MariaDB, maria_rich: str, maria_replica: str, python: bool) -> None:
+    result = clone(mariadb, maria_rich, maria_replica, python=python)
+    with closing(source(mariadb, maria_rich)) as opened:
         for name in opened.schema().tables:
-            there = dump_rows(mariadb, rich, name)
-            assert dump_rows(mariadb, replica, name) == there
+            there = dump_rows(mariadb, maria_rich, name)
+            assert dump_rows(mariadb, maria_replica, name) == there
             assert result.rows[name.name] == len(there)
     assert set(result.broken.values()) == {0}
     assert len(result.broken) == 5
 
 
-def test_the_structure_arrives(mariadb: MariaDB, rich: str, replica: str) -> None:
-    clone(mariadb, rich, replica)
-    with closing(source(mariadb, rich)) as opened:
+def test_the_structure_arrives(mariadb: MariaDB, maria_rich: str, maria_replica: str) -> None:
+    clone(mariadb, maria_rich, maria_replica)
+    with closing(source(mariadb, maria_rich)) as opened:
         schema = opened.schema()
     for name in schema.tables:
-        assert shown(mariadb, replica, "TABLE", name.name) == shown(mariadb, rich, "TABLE", name.name)
+        assert shown(mariadb, maria_replica, "TABLE", name.name) == shown(mariadb, maria_rich, "TABLE", name.name)
     for kind, name_ in (
         ("VIEW", "patient"),
         ("VIEW", "a patient's view"),
@@ -90,39 +71,41 @@ def test_the_structure_arrives(mariadb: MariaDB, rich: str, replica: str) -> Non
         ("TRIGGER", "visit_fill"),
         ("TRIGGER", "visit_log"),
     ):
-        assert shown(mariadb, replica, kind, name_).replace(f"`{rich}`.", "") == shown(mariadb, rich, kind, name_)
-    with closing(source(mariadb, replica)) as made:
+        assert shown(mariadb, maria_replica, kind, name_).replace(f"`{maria_rich}`.", "") == shown(
+            mariadb, maria_rich, kind, name_
+        )
+    with closing(source(mariadb, maria_replica)) as made:
         copied = made.schema()
     assert {v.name.name for v in copied.views} == {"patient", "a patient's view"}
     assert MARKER not in {n.name for n in copied.tables}
 
 
-def test_the_replica_lives_on_its_own(mariadb: MariaDB, rich: str, replica: str) -> None:
+def test_the_replica_lives_on_its_own(mariadb: MariaDB, maria_rich: str, maria_replica: str) -> None:
     """Views, triggers, routines, sequences and counters mean the replica's own tables; the source sees nothing of it."""
-    clone(mariadb, rich, replica)
-    before = run(mariadb, rich, "SELECT count(*) FROM log")
+    clone(mariadb, maria_rich, maria_replica)
+    before = run(mariadb, maria_rich, "SELECT count(*) FROM log")
     run(
         mariadb,
-        replica,
+        maria_replica,
         "SET sql_mode = 'ALLOW_INVALID_DATES'",
         "INSERT INTO visit (person_id, at, note) VALUES (1, '2024-01-01', 'four')",
         "CALL note_down('noted')",
         "INSERT INTO department (name) VALUES ('new')",
         "DELETE FROM person WHERE id = 3",
     )
-    assert run(mariadb, replica, "SELECT id, note_length FROM visit WHERE note = 'four'") == [(1040, 4)]
-    assert run(mariadb, replica, "SELECT what FROM log WHERE id > 4") == [("visit 1040",), ("noted",)]
-    assert run(mariadb, replica, "SELECT id FROM department WHERE name = 'new'") == [(8,)]
-    assert run(mariadb, replica, "SELECT people()") == [(3,)]
-    assert run(mariadb, replica, "SELECT count(*) FROM visit WHERE person_id = 3") == [(0,)]
-    assert ("Anežka Nováková",) in run(mariadb, replica, "SELECT * FROM `a patient's view`")
-    assert run(mariadb, rich, "SELECT count(*) FROM log") == before
-    assert run(mariadb, rich, "SELECT people()") == [(4,)]
+    assert run(mariadb, maria_replica, "SELECT id, note_length FROM visit WHERE note = 'four'") == [(1040, 4)]
+    assert run(mariadb, maria_replica, "SELECT what FROM log WHERE id > 4") == [("visit 1040",), ("noted",)]
+    assert run(mariadb, maria_replica, "SELECT id FROM department WHERE name = 'new'") == [(8,)]
+    assert run(mariadb, maria_replica, "SELECT people()") == [(3,)]
+    assert run(mariadb, maria_replica, "SELECT count(*) FROM visit WHERE person_id = 3") == [(0,)]
+    assert ("Anežka Nováková",) in run(mariadb, maria_replica, "SELECT * FROM `a patient's view`")
+    assert run(mariadb, maria_rich, "SELECT count(*) FROM log") == before
+    assert run(mariadb, maria_rich, "SELECT people()") == [(4,)]
 
 
-def test_what_cannot_arrive_is_said(mariadb: MariaDB, rich: str, replica: str) -> None:
-    result = clone(mariadb, rich, replica)
-    said = "\n".join((*result.structure.left_out, *result.created)).replace(rich, "db")
+def test_what_cannot_arrive_is_said(mariadb: MariaDB, maria_rich: str, maria_replica: str) -> None:
+    result = clone(mariadb, maria_rich, maria_replica)
+    said = "\n".join((*result.structure.left_out, *result.created)).replace(maria_rich, "db")
     for thing in (
         "foreign key person_insurer of db.person: it refers to db_other.insurer, in another database",
         "procedure db.pay: it refers to db_other.insurer",
@@ -136,75 +119,75 @@ def test_what_cannot_arrive_is_said(mariadb: MariaDB, rich: str, replica: str) -
     assert len(said.splitlines()) == 7
 
 
-def test_chinook(mariadb: MariaDB, replica: str) -> None:
+def test_chinook(mariadb: MariaDB, maria_replica: str) -> None:
     with fresh(mariadb, "chinook", make=True) as name:
         chinook(mariadb, name)
-        result = clone(mariadb, name, replica)
+        result = clone(mariadb, name, maria_replica)
         assert sum(result.rows.values()) == 15_607
         assert set(result.broken.values()) == {0}
         with closing(source(mariadb, name)) as opened:
             for each in opened.schema().tables:
-                assert dump_rows(mariadb, replica, each) == dump_rows(mariadb, name, each)
-                assert shown(mariadb, replica, "TABLE", each.name) == shown(mariadb, name, "TABLE", each.name)
+                assert dump_rows(mariadb, maria_replica, each) == dump_rows(mariadb, name, each)
+                assert shown(mariadb, maria_replica, "TABLE", each.name) == shown(mariadb, name, "TABLE", each.name)
 
 
 # -- what the policy changes -------------------------------------------------------------------------------------------
 
 
-def test_dropped_columns_go_with_what_stands_on_them(mariadb: MariaDB, small: str, replica: str) -> None:
-    result = clone(mariadb, small, replica, changes={"p": {"dropped": ("v",)}})
-    said = "\n".join((*result.structure.left_out, *result.created)).replace(small, "db")
+def test_dropped_columns_go_with_what_stands_on_them(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
+    result = clone(mariadb, maria_linked, maria_replica, changes={"p": {"dropped": ("v",)}})
+    said = "\n".join((*result.structure.left_out, *result.created)).replace(maria_linked, "db")
     assert "index v of db.p: column v is dropped" in said
     assert "view db.both_of_them: there is no such column" in said
-    assert run(mariadb, replica, "SELECT * FROM p") == [(1, "a"), (2, None), (9, "b")]
-    assert result.broken == {f"{small}.c.c_p": 0}
+    assert run(mariadb, maria_replica, "SELECT * FROM p") == [(1, "a"), (2, None), (9, "b")]
+    assert result.broken == {f"{maria_linked}.c.c_p": 0}
 
 
-def test_skipped_tables_go_with_what_reads_them(mariadb: MariaDB, small: str, replica: str) -> None:
-    run(mariadb, small, "CREATE PROCEDURE q() SELECT * FROM p", "CREATE VIEW ids AS SELECT id FROM both_of_them")
-    result = clone(mariadb, small, replica, changes={"p": {"skip": True}})
-    said = [line.replace(small, "db") for line in result.structure.left_out]
+def test_skipped_tables_go_with_what_reads_them(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
+    run(mariadb, maria_linked, "CREATE PROCEDURE q() SELECT * FROM p", "CREATE VIEW ids AS SELECT id FROM both_of_them")
+    result = clone(mariadb, maria_linked, maria_replica, changes={"p": {"skip": True}})
+    said = [line.replace(maria_linked, "db") for line in result.structure.left_out]
     assert said == [
         "foreign key c_p of db.c: table db.p is not in the replica",
         "procedure db.q: it refers to db.p, which is not in the replica",
         "view db.both_of_them: it reads db.p, which is not in the replica",
         "view db.ids: it reads db.both_of_them, which is not in the replica",
     ]
-    assert run(mariadb, replica, "SHOW FULL TABLES") == [("c", "BASE TABLE"), (MARKER, "BASE TABLE")]
+    assert run(mariadb, maria_replica, "SHOW FULL TABLES") == [("c", "BASE TABLE"), (MARKER, "BASE TABLE")]
 
 
-def test_empty_tables_have_no_rows(mariadb: MariaDB, small: str, replica: str) -> None:
-    clone(mariadb, small, replica, changes={"c": {"rows": False}})
-    assert run(mariadb, replica, "SELECT count(*) FROM c") == [(0,)]
-    run(mariadb, replica, "INSERT INTO c VALUES (1, 2)")
+def test_empty_tables_have_no_rows(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
+    clone(mariadb, maria_linked, maria_replica, changes={"c": {"rows": False}})
+    assert run(mariadb, maria_replica, "SELECT count(*) FROM c") == [(0,)]
+    run(mariadb, maria_replica, "INSERT INTO c VALUES (1, 2)")
 
 
-def test_a_column_that_a_trigger_fills(mariadb: MariaDB, small: str, replica: str) -> None:
+def test_a_column_that_a_trigger_fills(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
     """It stands before the rows come, where a column is left to it; else it leaves kept NULLs alone."""
-    clone(mariadb, small, replica)
-    assert run(mariadb, replica, "SELECT w FROM p ORDER BY id") == [("a",), (None,), ("b",)]
-    clone(mariadb, small, replica, changes={"p": {"filled": ("w",)}})
-    assert run(mariadb, replica, "SELECT w FROM p ORDER BY id") == [("filled",)] * 3
+    clone(mariadb, maria_linked, maria_replica)
+    assert run(mariadb, maria_replica, "SELECT w FROM p ORDER BY id") == [("a",), (None,), ("b",)]
+    clone(mariadb, maria_linked, maria_replica, changes={"p": {"filled": ("w",)}})
+    assert run(mariadb, maria_replica, "SELECT w FROM p ORDER BY id") == [("filled",)] * 3
     assert run(
-        mariadb, replica, "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+        mariadb, maria_replica, "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
     ) == [(1,)]
 
 
-def test_a_mask_that_makes_another_type(mariadb: MariaDB, small: str, replica: str) -> None:
+def test_a_mask_that_makes_another_type(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
     types = {"p": ColumnType(Kind.TEXT, length=64)}
     masks = {"c": {"p": lambda c: MARIA.concat(exp.Literal.string("ž"), MARIA.to_text(c))}}
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
+    with closing(source(mariadb, maria_linked)) as opened, closing(target(mariadb, maria_replica)) as made:
         schema = opened.schema()
-        child = schema.tables[TableName(small, "c")]
+        child = schema.tables[TableName(maria_linked, "c")]
         with pytest.raises(ConnectorError, match=r"foreign key c\.c_p"):  # text cannot refer to an integer
             copy(opened, made, everything(schema, c={"types": types}), schema=schema, masks=masks)
         alone = [TargetTable(child, ("id", "p"), (), types)]
         copy(opened, made, alone, schema=schema, masks=masks)
-    assert run(mariadb, replica, "SELECT p FROM c ORDER BY id") == [("ž1",), ("ž9",), (None,)]
-    assert "`p` varchar(64) DEFAULT NULL" in shown(mariadb, replica, "TABLE", "c")
+    assert run(mariadb, maria_replica, "SELECT p FROM c ORDER BY id") == [("ž1",), ("ž9",), (None,)]
+    assert "`p` varchar(64) DEFAULT NULL" in shown(mariadb, maria_replica, "TABLE", "c")
 
 
-def test_masked_rows(mariadb: MariaDB, rich: str, replica: str) -> None:
+def test_masked_rows(mariadb: MariaDB, maria_rich: str, maria_replica: str) -> None:
     """Expressions into every character set and kind of column, with keys, in one line with kept columns."""
     pads = {"k": (b"\x36" * 64, b"\x5c" * 64)}
 
@@ -231,9 +214,9 @@ def test_masked_rows(mariadb: MariaDB, rich: str, replica: str) -> None:
             "dec": lambda c: exp.Literal.number("1.5"),
         }
     }
-    clone(mariadb, rich, replica, masks=masks, pads=pads)
+    clone(mariadb, maria_rich, maria_replica, masks=masks, pads=pads)
     shown_ = "latin, wide, kana, en, b12 + 0, b1 + 0, u, ip, `dec`, length(vc), vb = vc"
-    rows = run(mariadb, replica, f"SELECT {shown_} FROM every_type WHERE vc IS NOT NULL AND vb IS NOT NULL")
+    rows = run(mariadb, maria_replica, f"SELECT {shown_} FROM every_type WHERE vc IS NOT NULL AND vb IS NOT NULL")
     assert len(rows) == 4
     for row in rows:
         assert [str(v) for v in row[:8]] == [
@@ -261,12 +244,12 @@ def test_masked_rows(mariadb: MariaDB, rich: str, replica: str) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_an_error(
-    mariadb: MariaDB, small: str, replica: str, python: bool, column: str, value: str | None, said: str
+    mariadb: MariaDB, maria_linked: str, maria_replica: str, python: bool, column: str, value: str | None, said: str
 ) -> None:
     """LOAD DATA LOCAL would store something else and warn."""
-    run(mariadb, small, "ALTER TABLE p ADD n int NOT NULL DEFAULT 4")
+    run(mariadb, maria_linked, "ALTER TABLE p ADD n int NOT NULL DEFAULT 4")
     literal: exp.Expression = exp.null() if value is None else exp.Literal.string(value)
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
+    with closing(source(mariadb, maria_linked)) as opened, closing(target(mariadb, maria_replica)) as made:
         schema = opened.schema()
         parent = next(t for t in everything(schema) if t.name.name == "p")
         made.begin()
@@ -283,8 +266,8 @@ def test_a_value_that_does_not_fit_is_an_error(
         assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_a_text_that_is_no_text_is_an_error(mariadb: MariaDB, small: str, replica: str) -> None:
-    with closing(source(mariadb, small)) as opened, closing(target(mariadb, replica)) as made:
+def test_a_text_that_is_no_text_is_an_error(mariadb: MariaDB, maria_linked: str, maria_replica: str) -> None:
+    with closing(source(mariadb, maria_linked)) as opened, closing(target(mariadb, maria_replica)) as made:
         schema = opened.schema()
         parent = next(t for t in everything(schema) if t.name.name == "p")
         made.begin()
@@ -293,7 +276,7 @@ def test_a_text_that_is_no_text_is_an_error(mariadb: MariaDB, small: str, replic
             sink.write([[1], ["\udcff"], ["w"]])
 
 
-def test_a_row_too_long_for_a_line_travels_as_values(mariadb: MariaDB, replica: str) -> None:
+def test_a_row_too_long_for_a_line_travels_as_values(mariadb: MariaDB, maria_replica: str) -> None:
     """QUOTE and CONCAT give NULL beyond max_allowed_packet, which must not become one."""
     with fresh(mariadb, "wide", make=True) as name:
         limit = run(mariadb, None, "SELECT @@max_allowed_packet")[0][0]
@@ -303,6 +286,6 @@ def test_a_row_too_long_for_a_line_travels_as_values(mariadb: MariaDB, replica: 
             "CREATE TABLE t (id int PRIMARY KEY, a longtext, b longtext)",
             f"INSERT INTO t VALUES (1, 'x', 'y'), (2, repeat('a', {limit // 2 + 100}), repeat('b', {limit // 2 + 100})), (3, NULL, '')",
         )
-        result = clone(mariadb, name, replica)
+        result = clone(mariadb, name, maria_replica)
         assert result.rows == {"t": 3}
-        assert run(mariadb, replica, "CHECKSUM TABLE t")[0][1] == run(mariadb, name, "CHECKSUM TABLE t")[0][1]
+        assert run(mariadb, maria_replica, "CHECKSUM TABLE t")[0][1] == run(mariadb, name, "CHECKSUM TABLE t")[0][1]

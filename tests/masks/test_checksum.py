@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 from stdnum.cz import rc
@@ -86,12 +87,12 @@ def test_every_iban_becomes_one_of_its_country(country: str, body: int) -> None:
     assert made != number
 
 
-@given(st.dates(min_value=__import__("datetime").date(1955, 1, 1), max_value=__import__("datetime").date(2003, 1, 1)))
-def test_birth_numbers_stay_birth_numbers(born: object) -> None:
+@given(st.dates(dt.date(1955, 1, 1), dt.date(2003, 1, 1)))
+def test_birth_numbers_stay_birth_numbers(born: dt.date) -> None:
     body = f"{born:%y%m%d}123"
     number = body + str(int(body) % 11 % 10)
-    if rc.is_valid(number):
-        assert rc.is_valid(one({"mask": "checksum", "type": "cz_rc"}, TEXT, number))
+    assume(rc.is_valid(number))
+    assert rc.is_valid(one({"mask": "checksum", "type": "cz_rc"}, TEXT, number))
 
 
 @pytest.mark.parametrize("kind", ["credit_card", "us_ssn", "uk_nhs", "nl_bsn"])

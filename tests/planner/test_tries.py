@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_conditions_that_cannot_be_read_or_run_are_said(url: str, condition: str
         odd = type(one)(one.name, one.columns, uniques=one.uniques, checks=(Check("odd", condition, ("code",)),))
         tried = plan(
             policy,
-            schema=bare.schema.with_tables({odd.name: odd}),
+            schema=replace(bare.schema, tables={odd.name: odd}),
             capabilities=source.capabilities,
             keys=keys,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbmask.errors import PolicyError
+from dbmask.errors import PolicyError, UsageError
 from dbmask.policy.lock import Lock
 from tests.schemas import name
 
@@ -74,6 +74,9 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "dbmask.lock").mkdir()
     with pytest.raises(PolicyError, match="cannot be read as a lock file"):
         Lock.beside(str(tmp_path / "p.yaml"))
-    lock = Lock({}, str(tmp_path / "nowhere" / "dbmask.lock"), "p.yaml")
-    with pytest.raises(FileNotFoundError):
-        lock.write()
+
+
+def test_a_lock_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    lock = Lock.beside(str(tmp_path / "gone" / "policy.yaml"))
+    with pytest.raises(UsageError, match=r"dbmask\.lock cannot be written: No such file"):
+        lock.recording({name("t"): ["a"]}).write()

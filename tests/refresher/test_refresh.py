@@ -143,6 +143,36 @@ def test_one_run_at_a_time_and_a_dead_one_holds_nothing(night: Night) -> None:
     assert runs[1].error == "its process ended without a word"
 
 
+def test_a_first_clone_that_was_killed_is_continued(night: Night) -> None:
+    killed = night.start()
+    assert killed.stderr is not None
+    assert any(line.startswith("indexes") for line in killed.stderr)
+    killed.kill()
+    killed.communicate()
+    night.sql("UPDATE person SET name = 'After the fall'")
+    done = night.refresh()
+    reused = {n: (t.chunks, t.chunks_reused) for n, t in done.tables.items()}
+    assert done.mode == "clone" and sum(r for _, r in reused.values()) >= 6, reused
+    assert night.refresh().mode == "incremental" and night.replica() == night.fresh()
+
+
+def test_where_it_cannot_be_continued_a_clone_begins(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as dying:
+        dying.setattr("dbmask.cloner.run.verify_rows", lost)
+        with pytest.raises(ConnectorError, match="went away"):
+            night.refresh()
+    night.policy = night.policy.replace("label: {mask: redact, keep_start: 2}", "label: redact")
+    done = night.refresh()
+    assert any("is not continued" in said and "policy" in said for said in night.said)
+    assert done.mode == "clone" and not any(t.chunks_reused for t in done.tables.values())
+    assert night.replica() == night.fresh()
+
+
+def lost(*_: object) -> None:
+    """A database that is gone when all rows are there."""
+    raise ConnectorError("the server went away")
+
+
 def test_the_history_says_what_was_read_and_written_and_a_webhook_hears_of_it(night: Night) -> None:
     heard: list[dict[str, object]] = []
 

@@ -40,7 +40,7 @@ class AiFinder:
 
     name = "ai_detect"
 
-    def __init__(self, rules: Sequence[tuple[int, AiDetect]], detector: Callable[..., Any]) -> None:
+    def __init__(self, rules: Sequence[tuple[int, AiDetect]], detector: Detector) -> None:
         self._labels = tuple(dict.fromkeys(rule.label for _, rule in rules))
         self._rules: dict[str, tuple[int, Filters]] = {}
         for rank, rule in rules:

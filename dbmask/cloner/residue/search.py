@@ -1,0 +1,204 @@
+"""A search of the whole replica for values that masks should have taken away: under another name, in JSON, inside a text.
+
+The values of masked columns are held as 64-bit keyed hashes (SipHash under a key of this process), not as values. Only
+those that nobody has by chance are looked for: addresses of mail, long numbers, mixed codes, sentences. A first name that
+stands in the replica proves nothing, since masks give first names too.
+
+Where both databases make the same fingerprints, they are compared first, and what is looked at here is what they leave in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dbmask.cloner.certificate import Check
+from dbmask.cloner.prints import Membership
+from dbmask.cloner.residue.places import Place, Searched, Sides, all_of, fit_columns, note_hits, places_of, searched
+from dbmask.cloner.residue.suspects import suspects, telling_columns
+from dbmask.cloner.residue.texts import inner_texts, long_numbers, long_texts, texts_of
+from dbmask.errors import UsageError
+from dbmask.planner import ColumnPlan, TablePlan
+from dbmask.planner.telling import telling_among
+from dbmask.policy.model import Policy
+from dbmask.schema import Kind, TableName
+from dbmask.spi import Reader
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Hashes = np.ndarray[Any, np.dtype[np.int64]]
+
+__all__ = ["allowed_residue", "search"]
+
+_SEPARATOR = "\x1f"
+
+
+def search(
+    plans: Sequence[TablePlan],
+    rows: Mapping[TableName, int],
+    source: Reader,
+    replica: Reader,
+    dialects: tuple[str, str],
+    allowed: Iterable[str] = (),
+) -> tuple[list[Check], list[str]]:
+    """Look for values of masked columns in every column of the replica.
+
+    ``rows`` are the tables' sizes; ``allowed`` names columns ("schema.table.column") that may hold such values. Returns a
+    check for each column whose values were looked for, and in words what was not looked for.
+    """
+    sides = Sides(rows, source, replica, dialects)
+    skipped, notes = set(allowed), []
+    places: dict[TableName, list[Place]] = {}
+    for plan in plans:
+        every = places_of(plan)
+        there = [p for p in every if p.name not in skipped]
+        notes += [
+            f"{p.name}: not looked in, since its mask may leave any value as it is" for p in there if p.allowed >= 1
+        ]
+        notes += [f"{p.name}: allow_residue names it" for p in every if p.name in skipped]
+        places[plan.name] = [p for p in there if p.allowed < 1]
+    wanted, unseen = _found(plans, places, sides)
+    if unseen:
+        notes.insert(
+            0, f"not searched for in the replica, since an equal value would prove nothing there: {', '.join(unseen)}"
+        )
+    if not wanted:
+        return [], notes[: bool(unseen)]
+    looked_in = [p for some in places.values() for p in some]
+    return [_verdict(one, looked_in) for one in wanted], notes
+
+
+def allowed_residue(policy: Policy) -> list[str]:
+    """The columns that the policy's ``allow_residue:`` names. Raises UsageError where it is no list of names."""
+    named = policy.sections.get("allow_residue") or []
+    if not isinstance(named, list) or not all(isinstance(n, str) for n in named):
+        raise UsageError("`allow_residue:` is a list of columns, each schema.table.column")
+    return list(named)
+
+
+def _found(
+    plans: Sequence[TablePlan], places: dict[TableName, list[Place]], sides: Sides
+) -> tuple[list[Searched], list[str]]:
+    """The columns that were looked for with what was found, and the names of those that were not."""
+    columns = {}
+    unseen = []
+    for plan in plans:
+        columns[plan.name], low = fit_columns(plan)
+        unseen += low
+    first = suspects(plans, columns, places, sides)
+    if first is None:
+        wanted, low = _exactly(plans, columns, places, sides)
+        return wanted, unseen + low
+    wanted, low = first
+    unseen += low
+    doubted = {one.name for one in wanted if one.found}
+    if doubted:
+        in_doubt = {name for one in wanted for name in one.found}
+        for some in places.values():
+            for place in some:
+                place.seen = 0 if place.name in in_doubt else place.seen
+        some_places = {n: [p for p in some if p.name in in_doubt] for n, some in places.items()}
+        some_columns = {n: [c for c in cs if f"{n}.{c.column.name}" in doubted] for n, cs in columns.items()}
+        exact, low = _exactly(plans, some_columns, some_places, sides)
+        unseen += low
+        by_name = {one.name: one for one in exact}
+        wanted = [by_name.get(w.name, w) for w in wanted if w.name not in low]
+    return wanted, unseen
+
+
+def _exactly(
+    plans: Sequence[TablePlan],
+    columns: Mapping[TableName, Sequence[ColumnPlan]],
+    places: Mapping[TableName, Sequence[Place]],
+    sides: Sides,
+) -> tuple[list[Searched], list[str]]:
+    """Look for the telling values of ``columns`` in ``places``; as :func:`_found`."""
+    wanted, unseen = [], []
+    for plan in plans:
+        if columns[plan.name]:
+            found, low = _searched(plan, columns[plan.name], sides)
+            wanted += found
+            unseen += low
+    if wanted:
+        every = all_of(wanted)
+        for plan in plans:
+            if places[plan.name]:
+                _look(plan, places[plan.name], wanted, every, sides)
+    return wanted, unseen
+
+
+def _searched(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides) -> tuple[list[Searched], list[str]]:
+    """The masked columns of a table whose values are telling, and the names of those whose values are not."""
+    tell = telling_columns(plan, fit, sides)
+    low = [f"{plan.name}.{c.column.name}" for c in fit if c not in tell]
+    if not tell:
+        return [], low
+    hashes: list[list[Hashes]] = [[] for _ in tell]
+    present = [0] * len(tell)
+    for batch in texts_of(sides.source, sides.of_source(plan, tell)):
+        for i, values in enumerate(batch):
+            present[i] += len(values) - values.count(None)
+            number = tell[i].column.type.kind is Kind.INTEGER
+            hashes[i].append(_hashed(long_numbers(values) if number else telling_among(long_texts(values))))
+    made = []
+    for c, parts, seen in zip(tell, hashes, present, strict=True):
+        one = searched(f"{plan.name}.{c.column.name}", parts, seen, sides.modulus(plan))
+        if 2 * sum(map(len, parts)) < seen or not len(one.hashes):
+            low.append(one.name)
+        else:
+            made.append(one)
+    return made, low
+
+
+def _look(
+    plan: TablePlan, places: Sequence[Place], wanted: Sequence[Searched], every: Membership, sides: Sides
+) -> None:
+    for batch in texts_of(sides.replica, sides.of_replica(plan, places)):
+        for place, values in zip(places, batch, strict=True):
+            note_hits(place, every.among(_hashed(_present(place, values))), wanted)
+
+
+def _present(place: Place, values: Sequence[Any]) -> list[str]:
+    """The texts of a column that could be one of those looked for, equal ones once: whole, or the words and JSON leaves in them too."""
+    try:
+        once: Iterable[Any] = dict.fromkeys(values)
+    except TypeError:  # JSON that came parsed
+        once = values
+    kind = place.column.column.type.kind
+    texts = long_numbers(once) if kind is Kind.INTEGER else long_texts(once)
+    if 0 < place.allowed < 1 and kind is not Kind.INTEGER:
+        texts = telling_among(texts)  # the share that chance may leave is one of telling values
+    place.seen += len(texts)
+    if place.whole or kind is Kind.INTEGER:
+        return texts
+    inner = inner_texts(texts)
+    place.seen += len(inner)
+    return texts + inner
+
+
+def _hashed(texts: list[str]) -> Hashes:
+    """Hashes of texts whose case, and blanks around them, do not count."""
+    import numpy as np
+
+    folded = _SEPARATOR.join(texts).casefold().split(_SEPARATOR)
+    if len(folded) != len(texts):
+        folded = [t.casefold() for t in texts]
+    return np.fromiter(map(hash, map(str.strip, folded)), np.int64, len(folded))
+
+
+def _verdict(one: Searched, places: Sequence[Place]) -> Check:
+    by_name = {p.name: p for p in places}
+    bad = {n: c for n, c in one.found.items() if c > by_name[n].allowed * by_name[n].seen}
+    values = sum(p.seen for p in places)
+    looked = "every row" if one.modulus == 1 else f"1 of {one.modulus:,} rows"
+    told = f"{len(one.hashes):,} values looked for in {len(places):,} columns ({looked})"
+    if not bad:
+        found = f"none found where it should not be; {told}"
+    else:
+        where = ", ".join(
+            f"{n} ({c:,} times; {by_name[n].column.mask})" for n, c in sorted(bad.items(), key=lambda i: (-i[1], i[0]))
+        )
+        found = f"its values stand in {where}; {told}. Mask that column too, or name it under `allow_residue:`"
+    figures = {"seen": one.seen, "searched": len(one.hashes), "compared": values, "found": sum(bad.values())}
+    return Check("residue", one.name, not bad, found, {**figures, "sampled_1_in": one.modulus})
