@@ -43,14 +43,17 @@ def appearing(path: Path) -> Iterator[Path]:
         yield made
 
 
-def require_place(path: Path) -> None:
+def require_place(path: Path, hint: str = "") -> None:
     """Say before a long run what would be found at its end: raises UsageError where no file can be made at ``path``."""
+    why = ""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path} cannot be written: no file may be made in {path.parent}")
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        why = f"no file may be made in {path.parent}"
+    if why:
+        raise UsageError(f"{path} cannot be written: {why}" + (f" ({hint})" if hint else ""))
 
 
 def write_text(path: Path, text: str, mode: int | None = None) -> None:
