@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dbmask.errors import UsageError
 
-__all__ = ["appearing", "mode_of", "replacing", "require_place", "synced", "write_text"]
+__all__ = ["appearing", "mode_of", "replacing", "require_place", "synced", "write_named", "write_text"]
 
 
 @contextmanager
@@ -60,6 +60,14 @@ def write_text(path: Path, text: str, mode: int | None = None) -> None:
     """Write a UTF-8 text as :func:`replacing` does. Raises OSError."""
     with replacing(path, mode) as made:
         made.write_text(text, "utf-8")
+
+
+def write_named(path: Path, text: str, mode: int | None = None) -> None:
+    """As :func:`write_text`, of a place that the user named. Raises UsageError."""
+    try:
+        write_text(path, text, mode)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def synced(path: Path) -> None:
