@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dbmask.errors import UsageError
 
-__all__ = ["appearing", "mode_of", "replacing", "require_place", "synced", "write_text"]
+__all__ = ["appearing", "mode_of", "replacing", "require_place", "synced", "write_named", "write_text"]
 
 
 @contextmanager
@@ -43,20 +43,31 @@ def appearing(path: Path) -> Iterator[Path]:
         yield made
 
 
-def require_place(path: Path) -> None:
+def require_place(path: Path, hint: str = "") -> None:
     """Say before a long run what would be found at its end: raises UsageError where no file can be made at ``path``."""
+    why = ""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path} cannot be written: no file may be made in {path.parent}")
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        why = f"no file may be made in {path.parent}"
+    if why:
+        raise UsageError(f"{path} cannot be written: {why}" + (f" ({hint})" if hint else ""))
 
 
 def write_text(path: Path, text: str, mode: int | None = None) -> None:
     """Write a UTF-8 text as :func:`replacing` does. Raises OSError."""
     with replacing(path, mode) as made:
         made.write_text(text, "utf-8")
+
+
+def write_named(path: Path, text: str, mode: int | None = None) -> None:
+    """As :func:`write_text`, of a place that the user named. Raises UsageError."""
+    try:
+        write_text(path, text, mode)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def synced(path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_place_that_cannot_be_written_to_is_the_users(tmp_path: Path) -> None:
 
 def test_a_place_is_looked_at_beforehand(tmp_path: Path) -> None:
     require_place(tmp_path / "new")
-    for path, why in ((tmp_path, "is a folder"), (tmp_path / "no" / "file", "there is no folder")):
+    for path, why in ((tmp_path, "it is a folder"), (tmp_path / "no" / "file", "there is no folder")):
         with pytest.raises(UsageError, match=why):
             require_place(path)
     assert os.listdir(tmp_path) == []

@@ -5,8 +5,9 @@ Public names are loaded when they are first used: they need numpy.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dbmask.lazy import loader
 
 if TYPE_CHECKING:
     from dbmask.anonymizer.api import Anonymizer
@@ -26,10 +27,7 @@ _WHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'dbmask.anonymizer' has no attribute {name!r}")
+__getattr__ = loader(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

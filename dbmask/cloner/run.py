@@ -173,12 +173,15 @@ def _verified(run: _Run, began: str, job: str, path: Path | None, signer: Signin
     return cert.of_run(run, began, run.target.identity(), job)
 
 
+_TO_RECORD = "it is to record the columns of `keep` tables; `dbmask check --accept` does that beforehand"
+
+
 def _planned(policy: Policy, source: Source, keys: KeyRing) -> Plan:
     """The plan. Raises PlanError, and UsageError where dbmask.lock will have to be written and cannot be."""
     plan = plan_source(policy, source, Profile.CLONE, keys).require()
     lock = _unrecorded(policy, plan)
     if lock is not None and lock.path:
-        require_place(Path(lock.path))
+        require_place(Path(lock.path), _TO_RECORD)
     return plan
 
 

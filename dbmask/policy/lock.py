@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from dbmask.atomic import write_text
-from dbmask.errors import PolicyError, Problem, UsageError
+from dbmask.atomic import write_named
+from dbmask.errors import PolicyError, Problem
 from dbmask.schema import TableName
 
 __all__ = ["LOCK_NAME", "Lock"]
@@ -72,10 +72,7 @@ class Lock:
             "keep": {p: {n: sorted(c) for n, c in sorted(t.items())} for p, t in sorted(kept.items())},
             "policies": dict(sorted(digests.items())),
         }
-        try:
-            write_text(Path(self.path), json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from None
+        write_named(Path(self.path), json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 _KEPT = TypeAdapter(dict[str, dict[str, list[str]]], config={"strict": True})

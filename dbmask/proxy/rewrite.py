@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbmask.proxy.check import Check
 from dbmask.proxy.paths import Move, Paths
 from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.rewrite_lists import SETTINGS
 from dbmask.proxy.rewrite_names import Names
 from dbmask.proxy.second_look import SecondLook
-from dbmask.proxy.trees import Refused, alone, deparsed, expression, parsed
+from dbmask.proxy.trees import Refused, alone, deparsed, expression, parsed, select_of, texts
 
 __all__ = ["SETTINGS", "Refused", "Rewriter", "Rewritten"]
 
@@ -54,6 +55,7 @@ class Rewriter:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.names = Names(catalog)
+        self.check = Check(self.names)
         self.look = SecondLook(catalog)
 
     def rewrite(
@@ -75,31 +77,46 @@ class Rewriter:
             _Statement(self, now, done, usual, user, system).top(raw.stmt)
             paths.take(done.moves[before:])
         done.sql = deparsed(tree)
-        made = parsed(done.sql)
+        for query in self._queries(tree, done.sql):
+            self.look.require(query, self.check.require(query))
+        return done
+
+    def _queries(self, tree: Any, sql: str) -> list[str]:
+        """The text of each SELECT in generated SQL, whose other statements and their options are looked at; raises Refused."""
+        if len(tree.stmts) == 1 and tree.stmts[0].stmt.WhichOneof("node") == "select_stmt":
+            return [sql]
+        made = parsed(sql)
+        found = []
         for raw in made.stmts:
-            checked = _Statement(self, (), Rewritten(), usual, user, check=True)
-            checked.top(raw.stmt)
+            _Outer(self, (), Rewritten(), [], "").top(raw.stmt)
             query = _query(raw.stmt)
             if query is not None:
-                text = done.sql if query is raw.stmt and len(made.stmts) == 1 else deparsed(alone(made, query))
-                if text not in done.sql:
+                text = deparsed(alone(made, query))
+                if text.removeprefix("VALUES ") not in sql:
                     raise Refused("0A000", "this statement cannot be written out again")
-                self.look.require(text, checked.ctes)
-        return done
+                found.append(text)
+        return found
 
 
 def _query(statement: Any) -> Any:
-    """The SELECT of a statement, itself or within; None where it has none."""
+    """The SELECT of a statement, itself or within, or the parameters of EXECUTE as one; None where it has none."""
     kind = statement.WhichOneof("node")
     if kind == "select_stmt":
         return statement
     if kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt", "copy_stmt"):
         return getattr(statement, kind).query
+    if kind == "execute_stmt" and len(statement.execute_stmt.params):
+        query = type(statement)()
+        query.select_stmt.CopyFrom(select_of("VALUES (1)").select_stmt)
+        row = query.select_stmt.values_lists[0].list
+        del row.items[:]
+        row.items.extend(statement.execute_stmt.params)
+        return query
     return None
 
 
 class _Statement:
-    """One walk over one statement: to rewrite it, or with ``check`` to see that nothing is left to rewrite."""
+    """One walk over one statement, which rewrites it."""
 
     def __init__(
         self,
@@ -109,35 +126,33 @@ class _Statement:
         usual: list[str],
         user: str,
         system: Sequence[str] = (),
-        check: bool = False,
     ) -> None:
         self.catalog, self.names = rewriter.catalog, rewriter.names
-        self.path, self.done, self.check = path, done, check
+        self.path, self.done = path, done
         self.usual, self.user, self.system = usual, user, system
-        self.ctes: set[str] = set()
 
     def top(self, node: Any) -> None:
         kind = node.WhichOneof("node")
         statement = getattr(node, kind)
         if kind == "select_stmt":
-            self.visit(node, frozenset(), 0)
+            self.node(node, frozenset(), 0)
         elif kind in ("declare_cursor_stmt", "explain_stmt", "prepare_stmt"):
             if kind == "explain_stmt" and not {o.def_elem.defname for o in statement.options} <= _EXPLAIN:
                 raise Refused("42501", "this option of EXPLAIN is not allowed")
             if statement.query.WhichOneof("node") != "select_stmt":
                 raise Refused("42501", "only SELECT is allowed here")
             before = len(self.done.names)
-            self.visit(statement.query, frozenset(), 0)
+            self.node(statement.query, frozenset(), 0)
             if kind == "explain_stmt" and not self.catalog.opaque.isdisjoint(self.done.names[before:]):
                 raise Refused("42501", "a plan would show literals of a definition")
         elif kind == "execute_stmt":
             for part in statement.params:
-                self.visit(part, frozenset(), 0)
+                self.node(part, frozenset(), 0)
         elif kind == "copy_stmt":
             whole = statement.query.WhichOneof("node") == "select_stmt" and not statement.HasField("relation")
             if not whole or statement.is_from or statement.is_program or statement.filename:
                 raise Refused("42501", "of COPY, only COPY (SELECT ...) TO STDOUT is allowed")
-            self.visit(statement.query, frozenset(), 0)
+            self.node(statement.query, frozenset(), 0)
         elif kind == "variable_set_stmt":
             self._set(statement)
         elif kind == "transaction_stmt":
@@ -166,7 +181,7 @@ class _Statement:
             raise Refused("0A000", "only the client encoding UTF8 is supported")
         if name == "standard_conforming_strings" and given and given[0].lower() not in ("on", "true", "yes"):
             raise Refused("0A000", "literals are read as the standard says")
-        if name == "search_path" and not self.check:
+        if name == "search_path":
             path = given or list(self.usual)
             self.done.moves.append(Move("local" if statement.is_local else "set", tuple(path)))
             statement.kind = _SET_VALUE
@@ -175,32 +190,37 @@ class _Statement:
                 statement.args.add().a_const.sval.sval = self.user if schema == "$user" and self.user else schema
 
     def visit(self, message: Any, scope: frozenset[str], depth: int) -> None:
-        name = message.DESCRIPTOR.name
+        """Walk over a message that is no Node, and what it holds."""
+        kind = self.names.kinds[type(message)]
+        name = kind.name
         if depth > _MAX_DEPTH:
             raise Refused("54001", "the statement is too deep")
-        if name == "Node":
-            self._node(message, message.WhichOneof("node"), scope, depth)
-            return
-        if name == "SelectStmt":
-            scope = self._with(message, scope, depth)
-        elif name in ("RangeVar", "IntoClause", "LockingClause") or name.endswith("Stmt"):
+        skipped = None
+        if kind.refused:
             raise Refused("42501", f"{name.removesuffix('Stmt')} is not allowed here")
+        if name == "SelectStmt":
+            if message.HasField("with_clause"):
+                scope = self._with(message, scope, depth)
+                skipped = type(message.with_clause)
         elif name == "FuncCall":
-            self.names.function(message, self.check)
+            self.names.function(message)
         elif name in ("A_Expr", "SortBy", "SubLink"):
             self.names.operator(message)
-        elif name == "ColumnRef":
-            self.names.column(message)
         elif name == "A_Indirection":
-            self.names.attributes(message.indirection)
-        for field_, value in message.ListFields():
-            if field_.message_type is None or (name == "SelectStmt" and field_.name == "with_clause"):
-                continue
-            for part in [value] if hasattr(value, "ListFields") else value:
+            self.names.attributes(texts(message.indirection))
+        for part in kind.parts(message):
+            if type(part) is self.names.node:
+                self.node(part, scope, depth + 1)
+            elif type(part) is not skipped:
                 self.visit(part, scope, depth + 1)
 
-    def _node(self, node: Any, kind: str | None, scope: frozenset[str], depth: int) -> None:
-        if kind is None:
+    def node(self, node: Any, scope: frozenset[str], depth: int) -> None:
+        """Walk over a Node."""
+        kind = node.WhichOneof("node")
+        if kind in self.names.leaves:
+            return
+        if kind == "column_ref":  # it holds names alone
+            self.names.column(node.column_ref)
             return
         if kind == "range_var":
             self._relation(node, scope)
@@ -211,10 +231,12 @@ class _Statement:
         if kind == "range_table_func":
             # Written out, a cast would stand there without its parentheses.
             node.range_table_func.docexpr.CopyFrom(expression("(SELECT $1)", node.range_table_func.docexpr))
-        if kind == "res_target" and not self.check:
+        if kind == "range_function":
+            self.names.unnested(node.range_function)
+        if kind == "res_target":
             self.names.title(node.res_target)
         self.visit(getattr(node, kind), scope, depth + 1)
-        if kind == "func_call" and not self.check:
+        if kind == "func_call":
             self.names.replace(node)
 
     def _with(self, statement: Any, scope: frozenset[str], depth: int) -> frozenset[str]:
@@ -222,10 +244,10 @@ class _Statement:
         ctes = [c.common_table_expr for c in clause.ctes]
         every = scope | {c.ctename for c in ctes}
         seen = scope
-        self.ctes |= every
         for cte in ctes:
             inner = every if clause.recursive else seen
-            for part in (cte.ctequery, cte.search_clause, cte.cycle_clause):
+            self.node(cte.ctequery, inner, depth + 1)
+            for part in (cte.search_clause, cte.cycle_clause):
                 self.visit(part, inner, depth + 1)
             seen = seen | {cte.ctename}
         return every
@@ -236,9 +258,6 @@ class _Statement:
             raise Refused("0A000", "names of three parts are not supported")
         if not var.schemaname and var.relname in scope:
             return
-        if self.check:
-            self.names.require_listed((var.schemaname, var.relname))
-            return
         key = self.names.relation(var.schemaname, var.relname, self.path)
         self.done.tables.append(".".join(key))
         self.done.names.append(key)
@@ -246,9 +265,7 @@ class _Statement:
 
     def _sample(self, node: Any, scope: frozenset[str], depth: int) -> None:
         for part in (*node.range_table_sample.args, node.range_table_sample.repeatable):
-            self.visit(part, scope, depth + 1)
-        if self.check:
-            raise Refused("42501", "a sample is left")
+            self.node(part, scope, depth + 1)
         var = node.range_table_sample.relation.range_var
         if var.relname in scope and not var.schemaname:
             raise Refused("42809", "samples are taken of tables")
@@ -256,3 +273,10 @@ class _Statement:
         inner.CopyFrom(node.range_table_sample.relation)
         self._relation(inner, scope)
         self.names.sample(node, inner)
+
+
+class _Outer(_Statement):
+    """Looks at a statement's kind and options; the SELECT within is looked at by itself."""
+
+    def node(self, node: Any, scope: frozenset[str], depth: int) -> None:
+        """Nothing."""

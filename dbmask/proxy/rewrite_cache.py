@@ -12,7 +12,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from dbmask.proxy.metrics import Counters
@@ -25,10 +25,16 @@ __all__ = ["CachedRewriter"]
 _TEXTS, _SHAPES = 4096, 2048
 _LONG = 16_384
 """Longer statements are rewritten each time: memory is bounded by entries times this."""
+# It begins with a set of characters, so that the search runs over all others; what stands before is asked afterwards.
+# Digits are ASCII's: others are letters to PostgreSQL.
 _LITERAL = re.compile(
-    r"""("(?:[^"]|"")*")|(?<![\w$.'&])(\d{1,9})(?![\w.'])|(?<![\w$.'&])(\d{1,9}\.\d{1,9})(?![\w.'])|(?<![\w'&$])('(?:[^'\\]|'')*')(?!')"""
+    r"""["'0-9](?:(?<=")((?:[^"]|"")*")"""
+    r"""|(?<=[0-9])(?<![\w$.'&][0-9])(?:([0-9]{0,8})(?![\w.'])|([0-9]{0,8}\.[0-9]{1,9})(?![\w.']))"""
+    r"""|(?<=')(?<![\w'&$]')((?:[^'\\]|'')*')(?!'))"""
 )
 _READS = re.compile(r"\s*(?:select|with|values|table)\b", re.IGNORECASE)
+_DOLLAR = re.compile(r"\$(?![0-9])")
+_CONTINUED = re.compile(r"\0s\s*\0s")
 _HOLE = {2: "\0n", 3: "\0f", 4: "\0s"}
 _OPERANDS = frozenset(("lexpr", "rexpr"))
 
@@ -50,7 +56,8 @@ class _Plan:
         out = [self.parts[0]]
         for at, rest in zip(self.order, self.parts[1:], strict=True):
             out += (literals[at], rest)
-        return replace(self.done, sql="".join(out))
+        done = self.done
+        return Rewritten("".join(out), done.moves, done.tables, done.names, done.masked, done.fingerprint)
 
 
 class CachedRewriter:
@@ -147,7 +154,7 @@ def _lifted(text: str) -> tuple[str, list[str]] | None:
     # Comments, dollar quotes, prefixed or continued strings: their rules are the server's business.
     if not literals or "'" in shape or "--" in shape or "/*" in shape or not shape.isascii():
         return None
-    if re.search(r"\$(?!\d)|\0s\s*\0s", shape):
+    if ("$" in shape and _DOLLAR.search(shape)) or ("\0s" in shape and _CONTINUED.search(shape)):
         return None
     return shape, literals
 

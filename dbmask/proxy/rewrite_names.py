@@ -7,7 +7,7 @@ from typing import Any
 
 from dbmask.proxy.rewrite_catalog import SYSTEM_COLUMNS, Catalog, Name, without_literals
 from dbmask.proxy.rewrite_lists import COMMENTS, DEFINITIONS, FREE_SETTINGS, PRIVILEGES
-from dbmask.proxy.trees import Refused, expression, name_of, select_of, texts
+from dbmask.proxy.trees import Refused, expression, kinds, leaves, name_of, select_of, texts
 
 __all__ = ["Names"]
 
@@ -28,6 +28,7 @@ _REPEATABLE = (
     " pg_catalog.hashfloat8(($2)::float8)) OPERATOR(pg_catalog.&) 8388607) OPERATOR(pg_catalog.*) 100.0"
     " OPERATOR(pg_catalog./) 8388608 OPERATOR(pg_catalog.<) ($1)::real) AS y"
 )
+_REPLACED = DEFINITIONS | COMMENTS | PRIVILEGES | {"pg_get_expr"}
 _OPERATOR_KINDS = (1, 2, 3)  # AEXPR_OP, AEXPR_OP_ANY, AEXPR_OP_ALL
 
 
@@ -37,6 +38,9 @@ class Names:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
+        # What walks over trees ask at each node.
+        self.kinds, self.leaves = kinds(), leaves()
+        self.node = next(of for of, kind in self.kinds.items() if kind.name == "Node")
         self.homes: dict[str, list[str]] = {}
         for schema, name in sorted(catalog.functions):
             self.homes.setdefault(name, []).append(schema)
@@ -89,20 +93,36 @@ class Names:
         rows.schemaname, rows.relname = inner.range_var.schemaname, inner.range_var.relname
         node.CopyFrom(made)
 
-    def function(self, call: Any, check: bool) -> None:
+    def unnested(self, rows: Any) -> None:
+        """Take unnest of several arrays apart, as the server does where it stands in FROM without a schema."""
+        kept = [type(part)() for part in rows.functions]
+        for copy, part in zip(kept, rows.functions, strict=True):
+            copy.CopyFrom(part)
+        if not any(_several(part) for part in kept):
+            return
+        del rows.functions[:]
+        rows.is_rowsfrom = True
+        for part in kept:
+            for argument in part.list.items[0].func_call.args if _several(part) else ():
+                one = rows.functions.add()
+                one.CopyFrom(part)
+                del one.list.items[0].func_call.args[:]
+                one.list.items[0].func_call.args.add().CopyFrom(argument)
+            if not _several(part):
+                rows.functions.add().CopyFrom(part)
+
+    def function(self, call: Any) -> None:
         """That a function may be called; its name is written in full where that keeps others of its name away. Raises Refused."""
         names = texts(call.funcname)
-        wanted = self._resolved(names, len(call.args))
-        if check and wanted != names:
-            raise Refused("42501", "the statement calls what is not on the list")
+        wanted = self.resolved(names, len(call.args))
         if wanted != names:
             del call.funcname[:]
             for name in wanted:
                 call.funcname.add().string.sval = name
         if names[-1] in ("current_setting", "set_config") and call.args:
-            self._setting(names[-1], call.args[0], check)
+            self._setting(names[-1], call.args[0])
 
-    def _setting(self, function: str, name: Any, check: bool) -> None:
+    def _setting(self, function: str, name: Any) -> None:
         """Settings of the source's own may hold anything: those have a dot in their names."""
         constant = name.WhichOneof("node") == "a_const"
         setting = name.a_const.sval.sval.lower() if constant else ""
@@ -110,12 +130,11 @@ class Names:
             raise Refused("42501", "set_config is allowed for settings of a list, by their names")
         if constant and "." in setting:
             raise Refused("42501", "this setting is not shown")
-        if not constant and not check:
+        if not constant:
             name.CopyFrom(expression(_SETTING, name, name))
-        elif not constant and name.WhichOneof("node") != "case_expr":
-            raise Refused("42501", "this setting is not shown")
 
-    def _resolved(self, names: list[str], arguments: int) -> list[str]:
+    def resolved(self, names: list[str], arguments: int) -> list[str]:
+        """A function's name as it is to be written for a call with that many arguments; raises Refused."""
         name, homes = names[-1], self.homes.get(names[-1], [])
         foreign = name in self.catalog.foreign
         if len(names) > 1:
@@ -136,42 +155,47 @@ class Names:
         """That an operator is the system's or an extension's on the list; written in full where others share its name. Raises Refused."""
         kind = message.DESCRIPTOR.name
         names = message.name if kind == "A_Expr" else message.use_op if kind == "SortBy" else message.oper_name
-        written = texts(names)
-        if not written or written[-1] not in self.catalog.operators:
+        if not len(names) or names[-1].string.sval not in self.catalog.operators:
             return
+        written = texts(names)
         apart = self.catalog.operators[written[-1]]
         if apart and written[:-1] == ["pg_catalog"]:
             return
         if len(written) > 1 or not apart:
             raise Refused("42501", "this operator is not on the list of operators")
-        if kind == "A_Expr" and message.kind in _OPERATOR_KINDS:
+        # LIKE, IN, BETWEEN and so on have no place for a schema.
+        if kind != "A_Expr" or message.kind in _OPERATOR_KINDS:
             del names[:]
             for name in ("pg_catalog", written[-1]):
                 names.add().string.sval = name
 
     def column(self, column: Any) -> None:
         """Names of three parts lose their schema; functions of the source's own are not called as columns."""
-        self.attributes(column.fields[1:])
-        if len(column.fields) == 3 and column.fields[0].string.sval in self.catalog.schemas:
-            del column.fields[0]
+        fields = column.fields
+        if len(fields) == 1:
+            return
+        self.attributes(texts(fields[1:]))
+        if len(fields) == 3 and fields[0].string.sval in self.catalog.schemas:
+            del fields[0]
 
-    def attributes(self, parts: Any) -> None:
+    def attributes(self, parts: Sequence[str]) -> None:
         """That what follows a dot is no function of the source's own. Raises Refused."""
-        for part in parts:
-            name = part.string.sval
+        for name in parts:
             if name in self.catalog.composite and name not in self.columns:
                 raise Refused("42501", f"function {name} is not on the list of functions")
 
     def title(self, target: Any) -> None:
         """Keep a column's name where another expression will stand in its place."""
         name = name_of(target.val)
-        if not target.name and name in DEFINITIONS | COMMENTS | PRIVILEGES | {"pg_get_expr"}:
+        if name in _REPLACED and not target.name:
             target.name = name
 
     def replace(self, node: Any) -> None:
         """Put what shows no literal in the place of a function that writes out definitions; rights are those on views."""
         call = node.func_call
         name = texts(call.funcname)[-1]
+        if name not in _REPLACED:
+            return
         if name == "pg_get_expr":
             node.CopyFrom(expression("($1)::pg_catalog.text", call.args[0]))
         elif name in DEFINITIONS:
@@ -184,3 +208,11 @@ class Names:
             place = max(0, len(call.args) - (3 if name == "has_column_privilege" else 2))
             table = expression(_RIGHTS, call.args[place])
             call.args[place].CopyFrom(table)
+
+
+def _several(part: Any) -> bool:
+    """Whether an item of FROM is a plain call of unnest with more than one argument."""
+    call = part.list.items[0].func_call
+    if len(call.args) < 2 or texts(call.funcname) != ["unnest"]:
+        return False
+    return not (call.func_variadic or call.agg_distinct or len(call.agg_order) or len(part.list.items[1].list.items))

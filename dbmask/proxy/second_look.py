@@ -7,13 +7,11 @@ words are looked at one by one. Nothing is sent on that neither can account for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from enum import Enum, auto
+from typing import Any
 
 from dbmask.proxy.rewrite_catalog import Catalog, Name
 from dbmask.proxy.trees import Refused
-
-if TYPE_CHECKING:
-    from sqlglot.tokenizer_core import Token
 
 __all__ = ["SecondLook"]
 
@@ -54,41 +52,38 @@ class SecondLook:
         self.listed = catalog.functions
         self.present = catalog.present
         self.schemas = catalog.schemas
-        _parsed("SELECT 1")  # loads the parser, before clients wait for it
         self.columns = frozenset(c for r in catalog.relations.values() for c in r.columns)
+        self._reader = _Reader()  # loads the parser, before clients wait for it
 
     def require(self, sql: str, ctes: Collection[str]) -> bool:
         """That ``sql``, a SELECT, names what is on the lists alone; raises Refused.
 
         ``ctes`` are the names that it defines itself. Whether the parser could read it as a whole.
         """
-        from sqlglot import exp
-        from sqlglot.errors import SqlglotError
-
-        try:
-            trees = _parsed(sql)
-        except (SqlglotError, RecursionError):
-            trees = None
+        trees = self._reader.trees(sql)
         if trees is None:
             self._words(sql, ctes)
             return False
+        role, known = self._reader.role, self._reader.known
         for tree in trees:
-            if not isinstance(tree, (exp.Query, exp.Values)):
+            if role(type(tree)) is not _Role.SELECT:
                 raise Refused("42501", "the statement does more than read")
-            for node in tree.walk():
-                self._node(node, ctes)
+            for node in tree.bfs():
+                what = known.get(type(node)) or role(type(node))
+                if what is _Role.OTHER:
+                    continue
+                if what is _Role.TABLE:
+                    self._table(node, ctes)
+                elif what is _Role.CALL:
+                    self._function(_schema_of(node, self._reader), node.name)
+                elif what is _Role.WRITES:
+                    raise Refused("42501", "the statement does more than read")
         return True
 
-    def _node(self, node: Any, ctes: Collection[str]) -> None:
-        from sqlglot import exp
-
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            if not self._relation(node.db, node.name, ctes) or node.catalog:
-                raise Refused("42501", "the statement reads what is not on the list")
-        elif isinstance(node, exp.Anonymous):
-            self._function(_schema_of(node), node.name)
-        elif isinstance(node, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)) and not isinstance(node, exp.Query):
-            raise Refused("42501", "the statement does more than read")
+    def _table(self, node: Any, ctes: Collection[str]) -> None:
+        named = self._reader.role(type(node.this)) is _Role.NAME
+        if named and (node.catalog or not self._relation(node.db, node.name, ctes)):
+            raise Refused("42501", "the statement reads what is not on the list")
 
     def _relation(self, schema: str, name: str, ctes: Collection[str]) -> bool:
         return (schema, name) in self.relations if schema else name in ctes
@@ -103,7 +98,7 @@ class SecondLook:
 
     def _words(self, sql: str, ctes: Collection[str]) -> None:
         """Every name after FROM and JOIN, every name with a schema, and every call, by words alone."""
-        words = [*_tokens(sql), ("", False)]
+        words = [*self._reader.words(sql), ("", False)]
         for i, (word, is_name) in enumerate(words[:-1]):
             before = words[i - 1][0].upper() if i else ""
             after = words[i + 1][0]
@@ -129,37 +124,75 @@ class SecondLook:
             raise Refused("42501", "the statement reads what is not on the list")
 
 
-def _parsed(sql: str) -> list[Any] | None:
-    """The trees of ``sql``, or None where a part is not read but kept as it is."""
-    import sqlglot
-    from sqlglot import ErrorLevel, exp
+class _Role(Enum):
+    """What a kind of node is to the second look."""
 
-    trees = [tree for tree in sqlglot.parse(sql, read="postgres", error_level=ErrorLevel.RAISE) if tree is not None]
-    return None if any(isinstance(tree, exp.Command) for tree in trees) else trees
+    SELECT = auto()
+    TABLE = auto()
+    CALL = auto()
+    NAME = auto()
+    DOT = auto()
+    WRITES = auto()
+    OTHER = auto()
 
 
-def _schema_of(node: Any) -> str:
-    from sqlglot import exp
+class _Reader:
+    """The other parser, loaded once. One thread's at a time."""
 
+    def __init__(self) -> None:
+        from sqlglot import ErrorLevel, exp
+        from sqlglot.dialects.postgres import Postgres
+        from sqlglot.errors import SqlglotError
+        from sqlglot.tokenizer_core import TokenType
+
+        dialect = Postgres()
+        self._tokenizer, self._parser = dialect.tokenizer(), dialect.parser(error_level=ErrorLevel.RAISE)
+        self._failures: tuple[type[Exception], ...] = (SqlglotError, RecursionError)
+        self._command = exp.Command
+        self._name = TokenType.IDENTIFIER
+        self._literals = (TokenType.STRING, TokenType.NUMBER, TokenType.NATIONAL_STRING)
+        # The first that fits: a SELECT is a query, and so DML as well.
+        self._kinds: tuple[tuple[_Role, tuple[type, ...]], ...] = (
+            (_Role.SELECT, (exp.Query, exp.Values)),
+            (_Role.TABLE, (exp.Table,)),
+            (_Role.CALL, (exp.Anonymous,)),
+            (_Role.NAME, (exp.Identifier,)),
+            (_Role.DOT, (exp.Dot,)),
+            (_Role.WRITES, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)),
+        )
+        self.known: dict[type, _Role] = {}
+
+    def role(self, kind: type) -> _Role:
+        """What nodes of a kind are."""
+        found = self.known.get(kind)
+        if found is None:
+            found = next((role for role, kinds in self._kinds if issubclass(kind, kinds)), _Role.OTHER)
+            self.known[kind] = found
+        return found
+
+    def trees(self, sql: str) -> list[Any] | None:
+        """The trees of ``sql``, or None where it cannot be read, or a part is not read but kept as it is."""
+        try:
+            trees = self._parser.parse(self._tokenizer.tokenize(sql), sql)
+        except self._failures:
+            return None
+        found = [tree for tree in trees if tree is not None]
+        return None if any(isinstance(tree, self._command) for tree in found) else found
+
+    def words(self, sql: str) -> Iterator[tuple[str, bool]]:
+        """Each word, and whether it may be a name; raises Refused."""
+        try:
+            tokens = self._tokenizer.tokenize(sql)
+        except self._failures:
+            raise Refused("0A000", "this statement cannot be looked at") from None
+        for token in tokens:
+            is_literal = token.token_type in self._literals
+            yield token.text, token.token_type is self._name or (not is_literal and token.text[:1].isidentifier())
+
+
+def _schema_of(node: Any, reader: _Reader) -> str:
     parent = node.parent
-    if isinstance(parent, exp.Dot) and parent.expression is node:
+    role = reader.role(type(parent))
+    if role is _Role.DOT and parent.expression is node:
         return str(parent.this.name)
-    if isinstance(parent, exp.Table) and parent.this is node:
-        return str(parent.db)
-    return ""
-
-
-def _tokens(sql: str) -> Iterator[tuple[str, bool]]:
-    """Each word, and whether it may be a name."""
-    from sqlglot.dialects.postgres import Postgres
-    from sqlglot.errors import SqlglotError
-    from sqlglot.tokenizer_core import TokenType
-
-    try:
-        tokens: list[Token] = Postgres().tokenize(sql)
-    except SqlglotError:
-        raise Refused("0A000", "this statement cannot be looked at") from None
-    for token in tokens:
-        quoted = token.token_type is TokenType.IDENTIFIER
-        is_literal = token.token_type in (TokenType.STRING, TokenType.NUMBER, TokenType.NATIONAL_STRING)
-        yield token.text, quoted or (not is_literal and token.text[:1].isidentifier())
+    return str(parent.db) if role is _Role.TABLE and parent.this is node else ""

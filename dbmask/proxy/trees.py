@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-__all__ = ["Refused", "alone", "deparsed", "expression", "fingerprint", "name_of", "parsed", "select_of", "texts"]
+__all__ = [
+    "Kind",
+    "Refused",
+    "alone",
+    "deparsed",
+    "expression",
+    "fingerprint",
+    "kinds",
+    "leaves",
+    "name_of",
+    "parsed",
+    "plain",
+    "select_of",
+    "texts",
+]
+
+
+_DECODER = json.JSONDecoder()
 
 
 class Refused(Exception):
@@ -37,6 +56,21 @@ def parsed(text: str) -> Any:
         raise Refused("54001", "the statement is too deep") from None
 
 
+def plain(text: str) -> dict[str, Any]:
+    """The tree of ``text`` as the grammar writes it in JSON, which is read faster than messages; raises Refused."""
+    lib = _postgast().native.lib
+    result = lib.pg_query_parse(text.encode())
+    try:
+        if result.error:
+            raise Refused("42601", "syntax error")
+        made: dict[str, Any] = _DECODER.raw_decode(result.parse_tree.decode())[0]
+    except (ValueError, RecursionError):
+        raise Refused("54001", "the statement is too deep") from None
+    finally:
+        lib.pg_query_free_parse_result(result)
+    return made
+
+
 def deparsed(tree: Any) -> str:
     """The text of a tree; raises Refused."""
     postgast = _postgast()
@@ -62,6 +96,81 @@ def alone(tree: Any, statement: Any) -> Any:
     made.version = tree.version
     made.stmts.add().stmt.CopyFrom(statement)
     return made
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of message, and its fields in which expressions or statements may stand.
+
+    ``refused``: no SELECT that only reads has it. ``nodes`` hold one Node each, ``one`` another message, ``several`` a list
+    of either. Where they are many, ``by_field`` says of each whether it is a list: those that are set are asked for then.
+    """
+
+    name: str
+    refused: bool
+    nodes: tuple[str, ...]
+    one: tuple[str, ...]
+    several: tuple[str, ...]
+    by_field: Mapping[Any, bool] | None
+
+    def parts(self, message: Any) -> Iterator[Any]:
+        """What is set in a message of this kind, each Node and other message by itself."""
+        if self.by_field is not None:
+            for field, value in message.ListFields():
+                is_list = self.by_field.get(field)
+                if is_list:
+                    yield from value
+                elif is_list is not None:
+                    yield value
+            return
+        for name in self.several:
+            yield from getattr(message, name)
+        for name in self.nodes:
+            yield getattr(message, name)
+        for name in self.one:
+            if message.HasField(name):
+                yield getattr(message, name)
+
+
+_NAMES = {("ColumnRef", "fields"), ("A_Expr", "name"), ("FuncCall", "funcname"), ("TypeName", "names")}
+"""Lists of Nodes in which the grammar puts names alone."""
+_NOT_READ = {"RangeVar", "IntoClause", "LockingClause"}
+"""Beside statements; a RangeVar by itself: those in FROM are replaced before."""
+_MANY = 4
+
+
+@cache
+def kinds() -> dict[type, Kind]:
+    """Every kind of message of the grammar that may hold a Node or a statement at any depth, by its class.
+
+    Others (constants, names) hold nothing that is looked at.
+    """
+    from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]  # it has no types
+
+    found = parsed("").DESCRIPTOR.file.message_types_by_name
+    inner = {n: {f.message_type.name for f in m.fields if f.message_type is not None} for n, m in found.items()}
+    holding = {"Node", *(n for n in found if n.endswith("Stmt"))}
+    while more := {n for n, of in inner.items() if n not in holding and not holding.isdisjoint(of)}:
+        holding |= more
+    made = {}
+    for name in holding:
+        fields = [f for f in found[name].fields if f.message_type is not None and f.message_type.name in holding]
+        fields = [f for f in fields if (name, f.name) not in _NAMES]
+        several = tuple(f.name for f in fields if f.is_repeated)
+        nodes = tuple(f.name for f in fields if not f.is_repeated and f.message_type.name == "Node")
+        one = tuple(f.name for f in fields if f.name not in several and f.name not in nodes)
+        refused = name in _NOT_READ or (name.endswith("Stmt") and name != "SelectStmt")
+        by_field = {f: f.is_repeated for f in fields} if len(fields) > _MANY else None
+        made[GetMessageClass(found[name])] = Kind(name, refused, nodes, one, several, by_field)
+    return made
+
+
+@cache
+def leaves() -> frozenset[str | None]:
+    """What a Node may be that holds neither a Node nor a statement; None is one that is nothing."""
+    node = parsed("").DESCRIPTOR.file.message_types_by_name["Node"]
+    holding = {kind.name for kind in kinds().values()}
+    return frozenset({None, *(f.name for f in node.fields if f.message_type.name not in holding)})
 
 
 @cache

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from dbmask.atomic import write_text
+from dbmask.atomic import write_named
 from dbmask.errors import UsageError
 from dbmask.proxy.scram import verifier
 
@@ -74,4 +74,4 @@ def _write(path: Path, users: dict[str, str]) -> None:
         with path.open(encoding="utf-8") as old:
             first = old.readline().rstrip("\n")
         secret = first.removeprefix(_MARK) if first.startswith(_MARK) else mock_secret(path).hex()
-    write_text(path, f"{_MARK}{secret}\n" + "".join(f"{u}\t{s}\n" for u, s in sorted(users.items())), 0o600)
+    write_named(path, f"{_MARK}{secret}\n" + "".join(f"{u}\t{s}\n" for u, s in sorted(users.items())), 0o600)

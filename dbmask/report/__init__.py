@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dbmask.atomic import write_text
-from dbmask.errors import UsageError
+from dbmask.atomic import write_named
 
 __all__ = ["figure", "numeric_columns", "render", "short", "write_page"]
 
@@ -61,7 +60,4 @@ def numeric_columns(rows: Sequence[Sequence[Any]]) -> list[bool]:
 
 def write_page(path: str | os.PathLike[str], page: str) -> None:
     """Write a page; it appears complete or not at all. Raises UsageError."""
-    try:
-        write_text(Path(path), page, 0o644)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    write_named(Path(path), page, 0o644)

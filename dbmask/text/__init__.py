@@ -8,7 +8,9 @@ masker.mask("Patient Sarah arrived", row={"first_name": "Sarah"}).output
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dbmask.lazy import loader
 
 if TYPE_CHECKING:
     from dbmask.text.masker import TextMasker
@@ -20,13 +22,8 @@ __all__ = ["Span", "TextMasker", "TextResult"]
 _WHERE = {"Span": "dbmask.text.spans", "TextMasker": "dbmask.text.masker", "TextResult": "dbmask.text.result"}
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded on use: the registry imports dbmask.text.mask, which imports all but these.
-    from importlib import import_module
-
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'dbmask.text' has no attribute {name!r}")
+# Loaded on use: the registry imports dbmask.text.mask, which imports all but these.
+__getattr__ = loader(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

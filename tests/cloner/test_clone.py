@@ -218,8 +218,9 @@ def test_keep_is_recorded_and_what_comes_later_is_drift(source: str, tmp_path: P
     path.parent.mkdir()
     path.write_text("version: 1\ntables: {person: keep, visit: keep, log: keep, scratch: skip}\n", "utf-8")
     policy = Policy.load(path)
-    with pytest.raises(UsageError, match=r"dbmask\.lock cannot be written: there is no folder"):
-        clone(replace(policy, path="/nowhere/p.yaml"), source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
+    elsewhere = replace(policy, path=str(tmp_path / "gone" / "p.yaml"))
+    with pytest.raises(UsageError, match=r"dbmask\.lock cannot be written: there is no folder .*check --accept"):
+        clone(elsewhere, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
     assert not (tmp_path / "r.db").exists()
     clone(policy, source, f"sqlite:///{tmp_path / 'r.db'}", keys=example_keys())
     assert json.loads((path.parent / "dbmask.lock").read_text("utf-8"))["keep"]["p.yaml"]["main.log"] == ["what"]

@@ -225,3 +225,21 @@ def test_sqlalchemy_maps_objects(place: Shop) -> None:
             assert len(c.execute(query).all()) == 5
     finally:
         engine.dispose()
+
+
+SEVERAL = (
+    # Django's introspection asks for the columns of indexes so.
+    "SELECT c.relname, k.n, k.key, k.option FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid, "
+    "unnest(i.indkey, i.indoption) WITH ORDINALITY AS k (key, option, n) WHERE i.indrelid = 'person'::regclass ORDER BY 1, 2",
+    "SELECT * FROM unnest(ARRAY[1, 2], ARRAY['a', 'b', 'c'])",
+    "SELECT p.id, x.* FROM person p LEFT JOIN LATERAL unnest(p.words, ARRAY[p.id]) AS x (word, id) ON true ORDER BY 1, 2",
+    "SELECT * FROM ROWS FROM (generate_series(1, 2), unnest('{1}'::int[], '{2,3}'::int[])) AS t",
+)
+
+
+@pytest.mark.parametrize("text", SEVERAL)
+def test_several_arrays_are_unnested_as_by_the_original(place: Shop, text: str) -> None:
+    with psycopg.connect(place.proxy.url()) as through, psycopg.connect(place.plain) as plain:
+        one, other = through.execute(text.encode()), plain.execute(text.encode())
+        assert [d.name for d in one.description or ()] == [d.name for d in other.description or ()]
+        assert one.fetchall() == other.fetchall()

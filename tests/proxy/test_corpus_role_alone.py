@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +71,16 @@ REFUSED_OTHERWISE = {
 }
 # The server ends such a connection without a word.
 SILENT = {"oversized-length", "short-length", "startup-protocol-downgrade"}
+
+
+def test_the_manual_names_each_outcome_of_the_role_alone() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "proxy.md").read_text("utf-8")
+    section = manual.partition("### The role without the proxy")[2].partition("\n## ")[0]
+    told = {
+        name for cell in re.findall(r"\(((?:`[\w-]+`(?:, )?)+)\)", section) for name in re.findall(r"`([^`]+)`", cell)
+    }
+    assert told == UNSERVED.keys() | REFUSED_OTHERWISE.keys() | HARMLESS | SILENT | DDL_LITERALS
+    assert told <= {str(attack["id"]) for attack in corpus()["attacks"]}
 
 
 def expected(attack: Mapping[str, Any]) -> dict[str, Any]:

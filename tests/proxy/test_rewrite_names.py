@@ -106,6 +106,24 @@ def test_functions_of_the_source_are_not_reached_by_names_of_the_list() -> None:
     assert "OPERATOR(pg_catalog.=)" in made("SELECT 1 = 2", catalog=owned)
 
 
+UNNESTED = {
+    "unnest(a, b)": "ROWS FROM (pg_catalog.unnest(a), pg_catalog.unnest(b))",
+    "unnest(a, b, c) WITH ORDINALITY AS x (d, e, f, n)": "ROWS FROM (pg_catalog.unnest(a), pg_catalog.unnest(b),"
+    " pg_catalog.unnest(c)) WITH ORDINALITY x(d, e, f, n)",
+    "ROWS FROM (upper(a), unnest(b, c))": "ROWS FROM (pg_catalog.upper(a), pg_catalog.unnest(b), pg_catalog.unnest(c))",
+    "unnest(a) AS x": "pg_catalog.unnest(a) x",
+    "pg_catalog.unnest(a, b)": "pg_catalog.unnest(a, b)",
+}
+
+
+@pytest.mark.parametrize("text", UNNESTED)
+def test_unnest_of_several_arrays_is_taken_apart_as_the_server_does(text: str) -> None:
+    catalog = replace(CATALOG, functions=CATALOG.functions | {("pg_catalog", "unnest")})
+    wanted = f"SELECT 1 FROM person p, LATERAL {text}"
+    written = made(wanted, catalog=catalog).replace(" ,", ",").replace(" )", ")")
+    assert written == f"SELECT 1 FROM masked.person p, LATERAL {UNNESTED[text]}"
+
+
 def test_settings_by_expressions_have_no_dot() -> None:
     assert "strpos" in made(
         "SELECT current_setting($1)", catalog=replace(CATALOG, functions=CATALOG.functions | {("pg_catalog", "strpos")})

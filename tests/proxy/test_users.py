@@ -23,6 +23,8 @@ def test_users_come_and_go(tmp_path: Path) -> None:
     remove_user(path, "bob")
     assert set(read_users(path)) == {"ana"}
     assert len(mock_secret(path)) == 32
+    with pytest.raises(UsageError, match="nowhere/users cannot be written: No such file"):
+        add_user(tmp_path / "nowhere" / "users", "ana", "x")
 
 
 @pytest.mark.parametrize(("mode", "refused"), [(0o600, False), (0o640, True), (0o604, True), (0o606, True)], ids=oct)
