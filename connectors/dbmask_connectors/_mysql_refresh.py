@@ -50,6 +50,8 @@ def why_whole(session: Session, structure: Structure) -> str:
     """Why no single table can be built anew."""
     if "mariadb" not in str(session.variable("version")).lower():
         return "only MariaDB's tables are swapped one by one"
+    if session.variable("lower_case_table_names") and any(t.name.name != t.name.name.lower() for t in structure.tables):
+        return "the target's server folds the names of tables"
     if structure.schema.sequences:
         return "sequences follow the rows of all tables"
     if any(entry.kind == "trigger" for entry in entries(structure.pre)):

@@ -287,7 +287,8 @@ class MySQLTarget:
             self._afresh, self._is_there()
         )
         self._name, self._built, self._partly = "", None, None
-        previous.prune(session, self.address.database, self._keep)
+        if part.only is None:
+            previous.prune(session, self.address.database, self._keep)
 
     def noted(self) -> str:
         """The token in the marker's table."""

@@ -15,7 +15,7 @@ import pymysql
 import pytest
 
 from dbmask.cloner import clone
-from dbmask.errors import CheckFailed
+from dbmask.errors import CheckFailed, ConnectorError
 from dbmask.keys import KeyRing
 from dbmask.policy import Policy
 from dbmask.refresher import RefreshResult, refresh
@@ -124,7 +124,7 @@ class Night:
     def storage(self) -> dict[str, Any]:
         """What tells a table that was written anew from one that was left alone."""
         sql = "SELECT substring_index(name, '/', -1), table_id FROM information_schema.innodb_sys_tables WHERE name LIKE %s"
-        return dict(self.rows(sql, f"{self.target}/%"))  # type: ignore[arg-type]
+        return {name: number for name, number in self.rows(sql, f"{self.target}/%")}
 
     def beside(self) -> list[str]:
         sql = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE %s"
@@ -238,6 +238,9 @@ def test_changes_by_others_are_undone_or_forbidden(night: Night) -> None:
     assert (done.mode, done.rows_read) == ("incremental", 20) and night.replica() == night.fresh()
     night.sql("ALTER TABLE alone ADD COLUMN more int", replica=True)
     assert night.refresh().mode == "clone" and night.replica() == night.fresh()
+    (kept,) = night.beside()
+    night.sql("UPDATE alone SET body = 'Tonight, and longer'")
+    assert night.refresh().mode == "incremental" and night.beside() == [kept]
 
 
 class Killed(BaseException):
@@ -259,7 +262,8 @@ def test_a_run_that_dies_within_the_swap_is_made_good(night: Night, monkeypatch:
     killed = []
     for at in (1, 7, 8, 9, 12, 14):
         night.sql(f"UPDATE person SET name = repeat('n', {at}); UPDATE part SET note = repeat('n', {at})")
-        left, dead = [at], []
+        left: list[int] = [at]
+        dead: list[str] = []
 
         def counted(
             self: Session, sql: str, *more: Any, left: list[int] = left, dead: list[str] = dead, **named: Any
@@ -281,3 +285,22 @@ def test_a_run_that_dies_within_the_swap_is_made_good(night: Night, monkeypatch:
         assert names == {"*" * at} and night.replica() and night.beside() == [], dead[0]
     assert killed == ["CREATE", "DROP", "RENAME", "CREATE", "ALTER", "ALTER"], killed
     assert night.replica() == night.fresh()
+
+
+def test_a_swap_that_fails_is_undone_with_its_foreign_keys(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    night.refresh()
+    last, run, failed = night.replica(), Session.run, list[str]()
+    night.sql("UPDATE person SET name = 'n'; UPDATE part SET note = 'n'")
+
+    def failing(self: Session, sql: str, *more: Any, **named: Any) -> Any:
+        if "ADD CONSTRAINT `whole`" in sql and _within("install"):
+            failed.append(sql)
+            raise ConnectorError("the server says no")
+        return run(self, sql, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run", failing)
+        with pytest.raises(ConnectorError, match="says no"):
+            night.refresh()
+    assert failed and night.replica() == last and night.beside() == []
+    assert night.refresh().mode == "incremental" and night.replica() == night.fresh()
