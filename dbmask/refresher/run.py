@@ -1,4 +1,4 @@
-"""One run of a refresh job: a full clone where it must be, else one transaction; history, lock and notice around it."""
+"""One run of a refresh job: a full clone where it must be, else what changed; history, lock and notice around it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def refresh(
     overwrite: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> RefreshResult:
-    """Run a job of the policy: a full clone the first time and where it must be, else one transaction on the replica.
+    """Run a job of the policy: a full clone the first time and where it must be, else what changed, in one step.
 
     ``say`` is told beforehand what is unusual: that everything is masked anew, and why. Raises CheckFailed (exit 3) for
     drift and for changes by others that the job forbids, before anything is touched; otherwise as `clone`, with the
