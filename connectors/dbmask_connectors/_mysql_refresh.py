@@ -21,7 +21,7 @@ from dbmask_connectors._mysql_structure import Entry, entries
 
 __all__ = ["Part", "narrow", "reshaped", "state_of", "token_of", "touched", "why_whole", "write_token"]
 
-_TOKEN = "dbmask token"
+_NOTE = "dbmask token"
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ def token_of(session: Session, database: str) -> str:
     """The token that a replica carries; empty where it carries none. Raises ConnectorError."""
     if not swap.is_marked(session, database):
         return ""
-    found = session.run(f"SELECT name FROM {quoted(database, MARKER)} WHERE kind = %s", (_TOKEN,))  # noqa: S608
+    found = session.run(f"SELECT name FROM {quoted(database, MARKER)} WHERE kind = %s", (_NOTE,))  # noqa: S608
     return str(found[0][0]) if found else ""
 
 
 def write_token(session: Session, database: str, token: str) -> None:
     """Write a token into a database that is marked. Raises ConnectorError."""
     if token:
-        session.run(f"INSERT INTO {quoted(database, MARKER)} VALUES (%s, %s)", (_TOKEN, token))  # noqa: S608
+        session.run(f"INSERT INTO {quoted(database, MARKER)} VALUES (%s, %s)", (_NOTE, token))  # noqa: S608
 
 
 def why_whole(session: Session, structure: Structure) -> str:

@@ -70,7 +70,7 @@ class Exchange:
             with source.snapshot() as reader:
                 self.show.phase("compare")
                 reader.use_keys(pads_for((j.reading.query for j in self.jobs.values()), self.keys))
-                for name, job in self.jobs.items():
+                for job in self.jobs.values():
                     self._compare(source, reader, job)
                 if self._stale:
                     self._build(target, reader)
