@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -148,14 +148,22 @@ class Built:
                     self.session.run(f"SELECT SETVAL({quoted(sequence.name.name)}, {int(last)})")
 
 
-def broken_rows(session: Session, database: str, structure: Structure) -> Mapping[str, int]:
-    """Rows without a parent by "table.key", for each key whose both ends are in the replica. Raises ConnectorError."""
+def broken_rows(
+    session: Session, database: str, structure: Structure, swapped: Collection[TableName] = (), rest: str = ""
+) -> Mapping[str, int]:
+    """Rows without a parent by "table.key", for each key whose both ends are in the replica. Raises ConnectorError.
+
+    With ``rest`` the keys that touch ``swapped`` tables, which are in ``database``; the other tables are in ``rest``.
+    """
     present = {t.name: t for t in structure.tables}
     found = {}
     for target in structure.tables:
         for key in _whole_keys(target, present):
+            if rest and not {target.name, key.ref_table} & set(swapped):
+                continue
             label = f"{target.name}.{key.name or '+'.join(key.columns)}"
-            found[label] = _count(session, database, target.name, key)
+            here, there = (database if not rest or n in swapped else rest for n in (target.name, key.ref_table))
+            found[label] = _count(session, (here, there), target.name, key)
     return found
 
 
@@ -167,12 +175,12 @@ def _whole_keys(target: TargetTable, present: Mapping[TableName, TargetTable]) -
         yield key
 
 
-def _count(session: Session, database: str, child: TableName, key: ForeignKey) -> int:
+def _count(session: Session, databases: tuple[str, str], child: TableName, key: ForeignKey) -> int:
     pairs = list(zip(key.columns, key.ref_columns, strict=True))
     known = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c, _ in pairs)
     same = " AND ".join(f"p.{quoted(r)} = c.{quoted(c)}" for c, r in pairs)
     sql = (
-        f"SELECT COUNT(*) FROM {quoted(database, child.name)} c WHERE {known} AND NOT EXISTS "  # noqa: S608
-        f"(SELECT 1 FROM {quoted(database, key.ref_table.name)} p WHERE {same})"
+        f"SELECT COUNT(*) FROM {quoted(databases[0], child.name)} c WHERE {known} AND NOT EXISTS "  # noqa: S608
+        f"(SELECT 1 FROM {quoted(databases[1], key.ref_table.name)} p WHERE {same})"
     )
     return int(session.value(sql))

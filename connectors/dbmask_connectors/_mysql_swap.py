@@ -14,8 +14,8 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from dbmask.errors import ConnectorError, UsageError
@@ -214,7 +214,9 @@ def noted(session: Session, database: str, table: str) -> list[Entry]:
 def install(session: Session, target: str, programs: Sequence[Entry]) -> None:
     """Make the session's database ``target`` have these programs, and no others. Raises ConnectorError."""
     replaces = "mariadb" in str(session.variable("version")).lower()
-    _restore(session, sorted((_over(e, session, replaces) for e in programs), key=lambda e: e.kind != "trigger"))
+    with _unchecked(session):
+        made = (_over(e, session, replaces) for e in programs)
+        _restore(session, sorted(made, key=lambda e: e.kind != "trigger"))
     wanted = {(e.kind, e.name) for e in programs}
     for kind, name in sorted(named(session, target) - wanted):
         session.run(f"DROP {kind.upper()} {quoted(target, name)}")
@@ -244,6 +246,10 @@ class Swap:
     programs: Sequence[Entry]
     create: str
     kept: str = ""
+    keys: Sequence[Entry] = ()
+    """Foreign keys between what moves and what stays: RENAME takes their other ends along, so they are made again."""
+    only: Collection[str] | None = None
+    """The tables that move, where others stay."""
     _created: bool = False
 
     @property
@@ -253,7 +259,7 @@ class Swap:
 
     def run(self, reconnect: Callable[[], Session], there: bool) -> None:
         """Swap, or leave all as it was. Raises ConnectorError; ``reconnect`` gives a session where this one is lost."""
-        before = programs_of(self.session, self.target) if there else []
+        before = [*reversed(self.keys), *programs_of(self.session, self.target)] if there else []
         hidden = next((e for e in before if not e.sql), None)
         if hidden is not None:
             raise ConnectorError(
@@ -277,7 +283,7 @@ class Swap:
             self._created = True
         session.run(f"CREATE DATABASE {quoted(self.old)}")
         note(session, self.old, PROGRAMS, before)
-        note(session, self.built, COMING, self.programs)
+        note(session, self.built, COMING, [*self.programs, *self.keys])
         for kind, name in named(session, self.built):
             if kind == "trigger":
                 session.run(f"DROP TRIGGER {quoted(self.built, name)}")
@@ -289,13 +295,13 @@ class Swap:
             if entry.kind == "trigger" or (entry.kind == "view" and entry.name in new):
                 session.run(f"DROP {entry.kind.upper()} {quoted(self.target, entry.name)}")
         session.run(f"RENAME TABLE {', '.join(moves)}", where=f"{session.where}: RENAME TABLE")
-        install(session, self.target, self.programs)
+        install(session, self.target, [*self.programs, *self.keys])
 
     def _moves(self, session: Session, source: str, to: str) -> list[str]:
         return [
             f"{quoted(source, name)} TO {quoted(to, name)}"
             for name, kind in relations(session, source)
-            if "VIEW" not in kind and name not in OWN
+            if "VIEW" not in kind and name not in OWN and (self.only is None or name in self.only)
         ]
 
     def _undo(self, session: Session, there: bool, before: Sequence[Entry]) -> None:
@@ -326,7 +332,18 @@ def give_back(session: Session, target: str, old: str) -> None:
 def _return(session: Session, target: str, before: Sequence[Entry]) -> None:
     session.run(f"USE {quoted(target)}")
     present = named(session, target)
-    _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+    with _unchecked(session):
+        _restore(session, [e for e in reversed(before) if (e.kind, e.name) not in present])
+
+
+@contextmanager
+def _unchecked(session: Session) -> Iterator[None]:
+    """Foreign keys are made over rows that have been checked: so no table is copied for them."""
+    session.run("SET SESSION foreign_key_checks = 0")
+    try:
+        yield
+    finally:
+        session.run("SET SESSION foreign_key_checks = 1")
 
 
 def _restore(session: Session, waiting: Sequence[Entry]) -> None:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.schema import TableName
-from dbmask.spi import Capabilities, ChunkEntry, Previous, Progress, Reader, Source, Span, Structure, TargetTable
+from dbmask.spi import (
+    Capabilities,
+    ChunkEntry,
+    Previous,
+    Progress,
+    Reader,
+    Source,
+    Span,
+    Structure,
+    TargetTable,
+    Written,
+)
 from dbmask_connectors import _mysql_ledger as ledger
 from dbmask_connectors import _mysql_previous as previous
+from dbmask_connectors import _mysql_refresh as refreshed
 from dbmask_connectors import _mysql_swap as swap
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_build import Built, broken_rows
@@ -50,6 +62,8 @@ class MySQLTarget:
         self._joined = ""
         self._same: bool | None = None
         self._chunked = False
+        self._token = ""
+        self._partly: refreshed.Part | None = None
 
     @property
     def session(self) -> Session:
@@ -260,16 +274,55 @@ class MySQLTarget:
         """Move the replica into its place; what was there is dropped. Raises ConnectorError, with all as it was."""
         built = self._built_by(None)
         session = self.session
-        swap.mark(session, self._name)
+        if self._partly is None:
+            swap.mark(session, self._name)
+            refreshed.write_token(session, self._name, self._token)
         options = built.structure.options
         charset = f" CHARACTER SET {options['character_set']} COLLATE {options['collation']}" if options else ""
         create = f"CREATE DATABASE {quoted(self.address.database)}{charset}"
-        kept = previous.kept_name(session, self.address.database) if self._keep else ""
-        swap.Swap(session, self.address.database, self._name, built.programs, create, kept).run(
+        part = self._partly or refreshed.Part()
+        kept = previous.kept_name(session, self.address.database) if self._keep and part.only is None else ""
+        places = self.address.database, self._name
+        swap.Swap(session, *places, built.programs, create, kept, part.keys, part.only).run(
             self._afresh, self._is_there()
         )
-        self._name, self._built = "", None
+        self._name, self._built, self._partly = "", None, None
         previous.prune(session, self.address.database, self._keep)
+
+    def noted(self) -> str:
+        """The token in the marker's table."""
+        return refreshed.token_of(self.session, self.address.database) if self._is_there() else ""
+
+    def built_identity(self) -> str:
+        """Server and database of the target."""
+        return identity_of(self.session, self.address.database)
+
+    def why_whole(self, structure: Structure) -> str:
+        """What no RENAME of single tables carries."""
+        return refreshed.why_whole(self.session, structure)
+
+    def reshaped(self, since: Written) -> bool:
+        """Whether there are other tables or columns than there were."""
+        return refreshed.reshaped(self.session, self.address.database, since.token)
+
+    def touched(self, since: Written) -> Mapping[TableName, str]:
+        """Tables whose rows' checksum is another."""
+        return refreshed.touched(self.session, self.address.database, since)
+
+    def note(self, token: str, since: str = "", swapped: Collection[TableName] | None = None) -> str:
+        """The token for the marker; the shape of what is built, and the checksums of its tables' rows."""
+        self._token = token
+        return refreshed.state_of(self.session, self._area, since, swapped)
+
+    def broken(self, structure: Structure, swapped: Collection[TableName]) -> Mapping[str, int]:
+        """Count the rows that break foreign keys from and to these tables. Raises ConnectorError."""
+        return broken_rows(self.session, self._area, structure, swapped, self.address.database)
+
+    def narrow(self, structure: Structure, swapped: Collection[TableName]) -> None:
+        """Mark what is built, and drop all but these tables."""
+        swap.mark(self.session, self._area)
+        refreshed.write_token(self.session, self._area, self._token)
+        self._partly = refreshed.narrow(self.session, self._area, structure, swapped)
 
     def replace_source(self) -> None:
         """The source is what the replica takes the place of."""

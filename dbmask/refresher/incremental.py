@@ -24,13 +24,15 @@ from dbmask.spi import (
     SharedSource,
     Source,
     Structure,
+    SummedSource,
+    SwapsTables,
     Target,
     Written,
 )
 from dbmask.state.seal import Sealer
 from dbmask.state.store import State
 
-__all__ = ["Anew", "Incremental", "baseline_of", "why_not"]
+__all__ = ["Anew", "Incremental", "baseline_of", "comparable", "why_not"]
 
 
 class Anew(ConnectorError):
@@ -134,11 +136,18 @@ def baseline_of(plan: Plan, keys: KeyRing, structure: str, source: Source, targe
     )
 
 
+def comparable(source: Source, target: Target) -> bool:
+    """Whether what changed can be told, and brought into a replica that is there."""
+    rows = isinstance(source, ComparableSource) and isinstance(target, RefreshableTarget)
+    return rows or (isinstance(source, SummedSource) and isinstance(target, SwapsTables))
+
+
 def why_not(source: Source, target: Target, state: State, sealer: Sealer, job: str) -> tuple[str, Baseline | None]:
     """Why a replica has to be built anew, as far as plan and structure are not asked; else the last run's baseline."""
     here, there = source.capabilities.dialect, target.capabilities.dialect
-    if not isinstance(source, ComparableSource) or not isinstance(target, RefreshableTarget) or here != there:
+    if here != there or not comparable(source, target):
         return f"{here} to {there} is refreshed by a clone of its own", None
+    assert isinstance(target, RefreshableTarget | SwapsTables)  # noqa: S101 - comparable has asked
     token = target.noted()
     try:
         last = load(state, sealer, job, token) if token else None

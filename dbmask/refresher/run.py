@@ -35,12 +35,13 @@ from dbmask.refresher.baseline import (
     table_digest,
 )
 from dbmask.refresher.bring import Brought
-from dbmask.refresher.incremental import Anew, Incremental, baseline_of, why_not
+from dbmask.refresher.exchange import Exchange, facts_of
+from dbmask.refresher.incremental import Anew, Incremental, baseline_of, comparable, why_not
 from dbmask.refresher.lock import only_run
 from dbmask.refresher.notify import tell
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure, Target
+from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure, SummedSource, SwapsTables, Target
 from dbmask.state.seal import Sealer, sealer_for
 from dbmask.state.store import State, TableRow, default_folder, default_url, now
 
@@ -209,7 +210,12 @@ class _Run:
         self.state.update(self.number, phase="rows", plan_digest=fresh.structure)
         ends = (self.job, self.name, plan, self.keys, source, target, structure, jobs)
         with self.show:
-            brought = Incremental(*ends, last, fresh, self.state, self.sealer, self.show).run()
+            if isinstance(target, SwapsTables):
+                exchange = Exchange(*ends, last, fresh, self.state, self.sealer, self.show)
+                brought = exchange.run()
+                fresh = exchange.counts
+            else:
+                brought = Incremental(*ends, last, fresh, self.state, self.sealer, self.show).run()
         return self._done("incremental", "", {n: _row(n, b) for n, b in brought.items()}, fresh.token)
 
     def _require(self, plan: Plan, last: Baseline | None) -> None:
@@ -274,18 +280,21 @@ class _Run:
         """Measure what the next run compares with, in the clone's own snapshot, and mark what was built."""
         source, target = built.source, built.target
         chosen = any(j.plan.picked is not None for j in built.jobs.values())
-        if not isinstance(source, ComparableSource) or not isinstance(target, RefreshableTarget) or chosen:
+        if not comparable(source, target) or chosen or source.capabilities.dialect != target.capabilities.dialect:
             return
-        if source.capabilities.dialect != target.capabilities.dialect:
-            return
+        assert isinstance(target, RefreshableTarget | SwapsTables)  # noqa: S101 - comparable has asked
         self.show.phase("checksums")
         made = baseline_of(built.plan, self.keys, structure_digest(built.structure, built.jobs), source, "", VERSION)
         for name, job in built.jobs.items():
+            if isinstance(source, SummedSource) and isinstance(target, SwapsTables):
+                made.tables[name] = facts_of(source, built.reader, job, self.sealer, built.rows[name])
+                continue
+            assert isinstance(source, ComparableSource)  # noqa: S101
             rule = self.job.rule(name, built.plan.schema.default_schema)
             column = (rule.column or "") if rule and job.plan.table.column(rule.column or "") else ""
             bounds, parts, highest = measured(source, built.reader, job, self.sealer, column)
             made.tables[name] = Facts(table_digest(job), built.rows[name], bounds, parts, highest, column)
-        made.moment = source.moment(built.reader)
+        made.moment = source.moment(built.reader) if isinstance(source, ComparableSource) else ""
         made.target = target.built_identity()
         made.written = target.note(made.token)
         save(self.state, self.sealer, self.name, made)

@@ -26,7 +26,7 @@ from dbmask.spi.base import (
     TargetTable,
 )
 from dbmask.spi.chunks import ChunkedTarget, ChunkEntry, PartSum, Shared, SharedSource, Span, SummedSource, TakesWhole
-from dbmask.spi.refreshed import ComparableSource, Receiver, RefreshableTarget, Refreshing, Written
+from dbmask.spi.refreshed import ComparableSource, Receiver, RefreshableTarget, Refreshing, SwapsTables, Written
 from dbmask.spi.replaced import KeepsPrevious, Previous, ReplacesSource, Rewritable, Rewriting
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "Span",
     "Structure",
     "SummedSource",
+    "SwapsTables",
     "TakesWhole",
     "Target",
     "TargetTable",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dbmask.schema import Table, TableName
-from dbmask.spi.base import Progress, Reader, Sink, Source, Structure, TargetTable
+from dbmask.spi.base import Progress, Reader, Sink, Source, Structure, Target, TargetTable
 from dbmask.spi.chunks import PartSum
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ComparableSource", "Receiver", "RefreshableTarget", "Refreshing", "Written"]
+__all__ = ["ComparableSource", "Receiver", "RefreshableTarget", "Refreshing", "SwapsTables", "Written"]
 
 
 @runtime_checkable
@@ -154,4 +154,45 @@ class RefreshableTarget(Protocol):
 
     def refreshing(self, tables: Sequence[TargetTable]) -> AbstractContextManager[Refreshing]:
         """Begin; nobody else may write to these tables meanwhile. Committed when the block ends well."""
+        ...
+
+
+@runtime_checkable
+class SwapsTables(Target, Protocol):
+    """A target whose changed tables are built beside it and put in their places in one step. Optional.
+
+    `Target.create` makes all tables, rows come to those that changed, `Target.finish` follows; then :meth:`note`,
+    :meth:`narrow` and `Target.publish`.
+    """
+
+    def noted(self) -> str:
+        """As RefreshableTarget.noted."""
+        ...
+
+    def built_identity(self) -> str:
+        """As RefreshableTarget.built_identity."""
+        ...
+
+    def why_whole(self, structure: Structure) -> str:
+        """Why a replica of this structure can only be built as a whole; empty where its tables can be swapped."""
+        ...
+
+    def reshaped(self, since: Written) -> bool:
+        """As Refreshing.reshaped."""
+        ...
+
+    def touched(self, since: Written) -> Mapping[TableName, str]:
+        """As Refreshing.touched, of the tables that ``since`` names."""
+        ...
+
+    def note(self, token: str, since: str = "", swapped: Collection[TableName] | None = None) -> str:
+        """As RefreshableTarget.note; where ``swapped`` is given, the other tables are as they were ``since``."""
+        ...
+
+    def broken(self, structure: Structure, swapped: Collection[TableName]) -> Mapping[str, int]:
+        """As Target.check_foreign_keys, of the keys that touch these tables, the others being the target's own."""
+        ...
+
+    def narrow(self, structure: Structure, swapped: Collection[TableName]) -> None:
+        """Let go of all that is built but these tables; `Target.publish` puts them alone in their places."""
         ...
