@@ -22,15 +22,26 @@ _MESSAGE = 5
 """Bytes before each row where messages are read from the socket."""
 
 
+_BLANKS = (
+    r" \t\n\r\f\v\x1c\x1d\x1e\x1f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    r"\u2028\u2029\u202f\u205f\u3000"
+)
+"""What Python's str.strip takes away."""
+
+
 def _print_sql(text: str, seed: int) -> str:
     """The fingerprint of an expression of type text; 0 for NULL and fewer than 8 bytes.
 
-    hashbpchar does not see blanks at the end, and lower() is quick for the letters of ASCII alone: that is for nearly all texts.
+    Nearly all texts are of ASCII without blanks around them, for which lower() is quick and nothing is trimmed. Of others the
+    letters are folded by ICU; to upper case and back makes one of what has several lower cases.
     """
     plain = f'hashbpcharextended(lower({text} COLLATE "C")::bpchar, {seed})'
-    folded = f"""hashbpcharextended(lower(btrim({text}, E' \\t\\n\\r\\f\\v') COLLATE "und-x-icu")::bpchar COLLATE "C", {seed})"""
-    simple = f"ascii({text}) > 32 AND char_length({text}) = octet_length({text})"
-    return f"CASE WHEN octet_length({text}) >= 8 THEN CASE WHEN {simple} THEN {plain} ELSE {folded} END ELSE 0 END"
+    trimmed = f"btrim({text}, E'{_BLANKS}')"
+    folded = f"""hashbpcharextended(lower(upper({trimmed} COLLATE "und-x-icu"))::bpchar COLLATE "C", {seed})"""
+    last = f"get_byte(convert_to({text}, 'UTF8'), octet_length({text}) - 1)"
+    inner = f"CASE WHEN ascii({text}) > 32 AND {last} > 32 THEN {plain} ELSE {folded} END"
+    made = f"CASE WHEN char_length({text}) = octet_length({text}) THEN {inner} ELSE {folded} END"
+    return f"CASE WHEN octet_length({text}) >= 8 THEN {made} ELSE 0 END"
 
 
 def arrays_of(connection: psycopg.Connection[Any], query: str, width: int, seed: int) -> Iterator[Prints]:
@@ -64,10 +75,19 @@ def _array(data: memoryview, width: int, head: int) -> Prints:
 
 
 def prints_of(connection: psycopg.Connection[Any], texts: Sequence[str], seed: int) -> Prints:
-    """The fingerprints of texts."""
+    """The fingerprints of texts. They go to the server by COPY, whose data are in no log, as parameters may be.
+
+    Leaves a temporary table behind: the caller undoes it.
+    """
     import numpy as np
 
     made = _print_sql("t.v", seed)
-    query = f"SELECT string_agg(({made})::text, ' ' ORDER BY t.n) FROM unnest(%s::text[]) WITH ORDINALITY AS t (v, n)"  # noqa: S608 - made here
-    row = connection.execute(query.encode(), [list(texts)]).fetchone()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE dbmask_words (n integer, v text)")
+        with cursor.copy("COPY pg_temp.dbmask_words FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["integer", "text"])
+            for number, text in enumerate(texts):
+                copy.write_row((number, text))
+        cursor.execute(f"SELECT string_agg(({made})::text, ' ' ORDER BY t.n) FROM pg_temp.dbmask_words AS t".encode())  # noqa: S608 - made here
+        row = cursor.fetchone()
     return np.array((row[0] or "").split() if row else [], np.int64)

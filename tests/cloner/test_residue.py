@@ -33,6 +33,8 @@ CREATE TABLE other (id INTEGER PRIMARY KEY, x {type});
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
 INSERT INTO person SELECT i, 'Christopher', 'Person' || i || '@shop.example', 420600000000 + i * 7919 FROM n;
 UPDATE person SET mail = 'Příliš.Žluť@shop.example' WHERE id = 8;
+UPDATE person SET mail = 'dirty9@shop.example
+' WHERE id = 9;
 INSERT INTO other {values};
 """
 POLICY = """version: 1
@@ -116,6 +118,7 @@ def residue(done: CloneResult) -> dict[str, Check]:
         ("SELECT id, 'changed <' || mail || '>, told him' FROM person WHERE id = 7", "TEXT"),
         ("VALUES (8, 'PŘÍLIŠ.ŽLUŤ@SHOP.EXAMPLE')", "TEXT"),
         ("VALUES (8, '\t příliš.žluť@shop.example ')", "TEXT"),
+        ("VALUES (9, 'told dirty9@shop.example of it')", "TEXT"),
         ("SELECT id, phone FROM person WHERE id = 7", "BIGINT"),
         ("SELECT id, CAST(phone AS TEXT) FROM person WHERE id = 7", "TEXT"),
     ],

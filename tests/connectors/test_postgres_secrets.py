@@ -13,6 +13,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from dbmask.errors import ConnectorError
+from dbmask.spi import PrintsTexts
 from dbmask_connectors.postgresql import CONNECTOR
 from dbmask_sql.dialects import dialect
 from tests.connectors.postgres_spi import replicate, targets
@@ -205,3 +206,18 @@ def test_a_dump_tool_that_is_too_old_is_named(
         UsageError, match=r"needs its pg_dump, version 99 or later; the one here is version 15.*postgresql-client-99"
     ):
         _postgres_dump._program(99)
+
+
+def test_texts_whose_fingerprints_are_asked_for_are_in_no_log(loud: str, log: Log) -> None:
+    with closing(CONNECTOR.source(loud)) as source, source.snapshot() as reader:
+        assert isinstance(reader, PrintsTexts)
+        query = exp.select(exp.alias_(exp.column("name"), "c0")).from_("person").order_by("id")
+        (made,) = reader.read_prints(query, 5)
+        asked = reader.prints_of(["Rosalind Lighthouse", "ferdinand marmalade"], 5)
+        assert (
+            asked.tolist()
+            == made[:, 0].tolist()
+            == reader.prints_of(["rosalind lighthouse", "Ferdinand Marmalade"], 5).tolist()
+        )
+    written = log.text().lower()
+    assert b"hashbpcharextended" in written and b"lighthouse" not in written and b"marmalade" not in written

@@ -34,7 +34,8 @@ _PROBES = (
     "\tP\u0158\u00cdLI\u0160 \u017dlu\u0165",
     "p\u0159\u00edli\u0161 \u017elu\u0165",
 )
-_WORDS = 5_000
+_WORDS = 100_000
+"""Words that are asked for at once."""
 
 
 def suspects(
