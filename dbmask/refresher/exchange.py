@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbmask.cloner.copying import TableJob, copy_table
-from dbmask.cloner.progress import Reporter
 from dbmask.cloner.sums import is_own, keyed_sum, read_columns
 from dbmask.cloner.verify import verify_rows, verify_shares
 from dbmask.errors import CheckFailed
-from dbmask.keys import KeyRing
-from dbmask.planner import Plan, pads_for
-from dbmask.policy.jobs import Job
+from dbmask.planner import pads_for
 from dbmask.refresher.baseline import Baseline, Facts, key_of, save, table_digest
 from dbmask.refresher.bring import Brought
-from dbmask.refresher.incremental import Anew
+from dbmask.refresher.incremental import Anew, Bringing
 from dbmask.refresher.ways import Way
 from dbmask.schema import TableName
-from dbmask.spi import Reader, Source, Span, Structure, SummedSource, SwapsTables, Target, Written
+from dbmask.spi import Reader, Span, SummedSource, SwapsTables, Written
 from dbmask.state.seal import Sealer
-from dbmask.state.store import State
 
 __all__ = ["Exchange", "facts_of"]
 
@@ -33,23 +28,9 @@ def facts_of(source: SummedSource, reader: Reader, job: TableJob, sealer: Sealer
 
 
 @dataclass
-class Exchange:
+class Exchange(Bringing):
     """One such run. ``counts`` is the baseline that speaks of the replica afterwards: the last one where nothing changed."""
 
-    job: Job
-    name: str
-    plan: Plan
-    keys: KeyRing
-    source: Source
-    target: Target
-    structure: Structure
-    jobs: Mapping[TableName, TableJob]
-    last: Baseline
-    fresh: Baseline
-    state: State
-    sealer: Sealer
-    show: Reporter
-    brought: dict[TableName, Brought] = field(default_factory=dict)
     _stale: dict[TableName, str] = field(default_factory=dict)
 
     @property

@@ -32,7 +32,7 @@ from dbmask.spi import (
 from dbmask.state.seal import Sealer
 from dbmask.state.store import State
 
-__all__ = ["Anew", "Incremental", "baseline_of", "comparable", "why_not"]
+__all__ = ["Anew", "Bringing", "Incremental", "baseline_of", "comparable", "why_not"]
 
 
 class Anew(ConnectorError):
@@ -40,8 +40,8 @@ class Anew(ConnectorError):
 
 
 @dataclass
-class Incremental:
-    """One incremental run. ``facts`` are those that a new baseline has in common with a clone's."""
+class Bringing:
+    """A run that brings a replica up to date: both ends, what the last run knew, what the next one will."""
 
     job: Job
     name: str
@@ -57,6 +57,10 @@ class Incremental:
     sealer: Sealer
     show: Reporter
     brought: dict[TableName, Brought] = field(default_factory=dict)
+
+
+class Incremental(Bringing):
+    """One such run, in one transaction on the target. ``facts`` are those that a new baseline has in common with a clone's."""
 
     def run(self) -> dict[TableName, Brought]:
         """Bring the replica up to date. Raises ConnectorError, MaskError and CheckFailed, with all as it was."""
