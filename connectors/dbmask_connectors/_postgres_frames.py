@@ -29,6 +29,10 @@ _LENGTH = Struct("!I").unpack_from
 _DATA, _ERROR, _READY = b"dEZ"
 _EXPECTED = b"HcCNSA"
 """CopyOutResponse, CopyDone, CommandComplete, and what may come at any time."""
+_MUCH = 64 * 1024
+"""Bytes that are worth being woken for: a server sends 8 KB at a time."""
+_MOMENT = 5
+"""Milliseconds for which so many are waited for; then what is there will do."""
 _PATIENCE = 5.0
 """Seconds for a server to answer a cancellation before its connection is given up."""
 
@@ -83,6 +87,7 @@ def frames(
     body = statement.encode() + b"\0"
     with lent(connection) as plain:
         answer = _Answer(plain, even)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _MUCH)
         try:
             send(plain, b"Q" + (len(body) + 4).to_bytes(4, "big") + body)
             yield from answer.blocks()
@@ -96,6 +101,8 @@ def frames(
                     answer.drain(_PATIENCE)
                 except (OSError, Error):
                     connection.close()
+            if not connection.closed:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)  # as libpq knows it
     answer.check()
 
 
@@ -173,18 +180,28 @@ class _Answer:
         """More bytes; waits for them."""
         if self._filled == len(self._buffer):  # with a message that is longer
             self._buffer = self._buffer + bytes(len(self._buffer))  # a new one: somebody may still look at this one
-        limit = None if until is None else max(until - time.monotonic(), 0) * 1000
         while True:
-            if not self._waiting.poll(limit):
-                raise TimeoutError
+            much = bool(self._waiting.poll(_MOMENT))
             try:
                 got = self._plain.recv_into(memoryview(self._buffer)[self._filled :])
             except BlockingIOError:
+                if not much:
+                    self._wait(until)
                 continue
             if not got:
                 raise ConnectionResetError
             self._filled += got
             return
+
+    def _wait(self, until: float | None) -> None:
+        """Until there is anything. Raises TimeoutError."""
+        limit = None if until is None else max(until - time.monotonic(), 0) * 1000
+        self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        try:
+            if not self._waiting.poll(limit):
+                raise TimeoutError
+        finally:
+            self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _MUCH)
 
     def _drop(self, count: int) -> None:
         rest = self._filled - count

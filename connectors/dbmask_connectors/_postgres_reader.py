@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbmask.errors import ConnectorError, SnapshotGone
 from dbmask.spi import Batch, Held, Pads, Shared
 from dbmask_connectors._postgres_errors import translated
+from dbmask_connectors._postgres_memo import memoized
 from dbmask_connectors._postgres_texts import columns_of_text
 from dbmask_connectors._postgres_values import Shape, adapt, shape_of
 from dbmask_sql.packs import statement
@@ -45,7 +46,7 @@ def rendered(query: exp.Expression) -> str:
         where = exp.EQ(this=exp.column("name", table="dbmask_k"), expression=exp.Literal.string(name))
         return exp.select(column).from_(table).where(where).subquery()
 
-    return resolve_keys(query, pad).sql("postgres")
+    return resolve_keys(memoized(query), pad).sql("postgres")
 
 
 class PostgresReader:

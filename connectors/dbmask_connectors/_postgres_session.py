@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Address", "connect"]
 
 # A URL's own options may change these.
-_GENTLE = {"lock_timeout": "30s"}
+_GENTLE = {
+    "lock_timeout": "30s",
+    # A table is read by many queries of some hundred milliseconds: compiling each takes longer than it saves.
+    "jit": "off",
+}
 _SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
@@ -29,6 +34,8 @@ _SETTINGS = {
     # A source whose policies would hide rows is an error, never a smaller replica.
     "row_security": "off",
 }
+_SEES_CLIENTS = 140000
+"""The first version of PostgreSQL that looks, while it computes, whether its client is there."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,19 @@ def connect(address: Address, database: str | None = None) -> psycopg.Connection
     params["options"] = " ".join((_options(_GENTLE), params.get("options", ""), _options(_SETTINGS)))
     params.setdefault("application_name", "dbmask")
     with connected(str(address)):
-        return psycopg.connect(**params, autocommit=True, client_encoding="UTF8")
+        made = psycopg.connect(**params, autocommit=True, client_encoding="UTF8")
+        _end_with_client(made)
+    return made
+
+
+def _end_with_client(connection: psycopg.Connection[Any]) -> None:
+    """Let a statement end soon after a client that was killed: a server may notice only where it has something to send."""
+    import psycopg
+
+    if connection.info.server_version < _SEES_CLIENTS:
+        return
+    with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # a server whose platform cannot tell
+        connection.execute("SET client_connection_check_interval = '1s'")
 
 
 def _options(settings: Mapping[str, str]) -> str:

@@ -117,7 +117,7 @@ class RowBound:
         """The expression, with null and empty looked after."""
         from sqlglot import exp
 
-        from dbmask_sql.dialects.base import integer, text
+        from dbmask_sql.dialects.base import text
 
         given = exprs[0]
         value = dialect.plain(given.copy(), self.column.type.padded) if self._reads_text else given
@@ -129,6 +129,6 @@ class RowBound:
             null = exp.Is(this=given.copy(), expression=exp.Null())
             ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
         if self.column.type.kind is Kind.TEXT:
-            empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
+            empty = dialect.is_empty(value.copy())
             ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))
         return [exp.Case(ifs=ifs, default=made) if ifs else made]

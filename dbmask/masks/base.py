@@ -304,7 +304,7 @@ class ValueBound:
         """The expression, with null and empty looked after."""
         from sqlglot import exp
 
-        from dbmask_sql.dialects.base import integer, text
+        from dbmask_sql.dialects.base import text
 
         if self.expression is None:
             return None
@@ -320,8 +320,7 @@ class ValueBound:
             null = exp.Is(this=given.copy(), expression=exp.Null())
             ifs.append(exp.If(this=null, true=constant_sql(self.on_null, self.promises.type.kind, dialect)))
         if self.column.type.kind is Kind.TEXT and not (self.keeps_empty and not self.on_empty):
-            empty = exp.EQ(this=dialect.length(value.copy()), expression=integer(0))
-            ifs.append(exp.If(this=empty, true=text(self.on_empty or "")))
+            ifs.append(exp.If(this=dialect.is_empty(value.copy()), true=text(self.on_empty or "")))
         return [exp.Case(ifs=ifs, default=made) if ifs else made]
 
 

@@ -57,9 +57,10 @@ class Redact(ValueMask):
 
         length = dialect.length(value)
         if not (self.keep_start or self.keep_end):
-            return dialect.repeat(self.char, length)
+            return dialect.repeat(self.char, length, value)
         kept = self.keep_start + self.keep_end
-        parts = [dialect.repeat(self.char, exp.Sub(this=length.copy(), expression=integer(kept)))]
+        hidden = exp.Sub(this=length.copy(), expression=integer(kept))
+        parts = [dialect.repeat(self.char, hidden, value)]
         if self.keep_start:
             parts.insert(0, dialect.substr(value.copy(), 1, self.keep_start))
         if self.keep_end:

@@ -201,6 +201,27 @@ def test_odd_columns(engine: Engine, spec: Any) -> None:
         ], sql
 
 
+LONG_TEXTS = [c * n for n in (1, 15, 16, 17, 32, 63, 64, 65, 100, 255, 256, 257, 1000) for c in ("a", "ž", "😀")]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "redact",
+        {"mask": "redact", "char": "ž"},
+        {"mask": "redact", "keep_start": 1, "keep_end": 3},
+        {"mask": "redact", "keep_start": 70},
+    ],
+    ids=str,
+)
+def test_texts_of_any_length_are_redacted_alike(engine: Engine, spec: Any) -> None:
+    texts = [None, "", *LONG_TEXTS]
+    bound = bind(spec, ColumnType(Kind.TEXT, "text"))
+    got = engine.evaluate([ColumnType(Kind.TEXT, "text")], [texts], bound.sql, KEYS)
+    assert got is not None
+    assert got.made[0] == in_python(bound, {"v": texts})
+
+
 # -- what Python cannot hold -----------------------------------------------------------------------------------------
 
 FAR = [

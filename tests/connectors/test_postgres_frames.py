@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from psycopg import errors
 from dbmask.schema import Column, ColumnType, Kind, Table, TableName
 from dbmask.spi import TargetTable
 from dbmask_connectors import _postgres_copy
-from dbmask_connectors._postgres_frames import frames, possible
+from dbmask_connectors._postgres_frames import frames, lent, possible
 from tests.fix_postgres import Postgres
 
 COLUMNS = (Column("id", ColumnType(Kind.INTEGER), False), Column("t", ColumnType(Kind.TEXT), True))
@@ -86,6 +87,16 @@ def test_a_copy_writes_every_row(
     assert _postgres_copy.copied(one, two, INTO, query, told.append) == 50_000
     assert 50_000 <= sum(told) <= 50_002  # the header and the trailer may be messages of their own
     assert two.execute("SELECT count(*), sum(id), max(t) FROM t").fetchone() == (50_000, 1_250_025_000, "row 9999")
+
+
+def test_rows_that_come_slowly_are_waited_for(pair: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) -> None:
+    """Fewer bytes than are worth being woken for; afterwards libpq is woken by every byte again."""
+    source, _ = pair
+    count, _ = payload(source, "SELECT i, pg_sleep(0.03)::text FROM generate_series(1, 5) i")
+    assert count == 6  # with the trailer
+    with lent(source) as plain:
+        assert plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
+    assert source.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_an_error_of_the_source_is_its_sqlstate_without_its_text(

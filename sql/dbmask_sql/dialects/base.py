@@ -15,11 +15,13 @@ from sqlglot import exp
 
 from dbmask_sql.dialects.nodes import (
     E,
+    as_integer,
     call,
     cast,
     cast_as_written,
     column,
     integer,
+    joined,
     json_list,
     null,
     number,
@@ -35,6 +37,7 @@ __all__ = [
     "WORD_DIGITS",
     "Dialect",
     "E",
+    "as_integer",
     "call",
     "cast",
     "cast_as_written",
@@ -89,7 +92,7 @@ class Dialect:
 
     def join_bytes(self, *parts: E) -> E:
         """Bytes joined."""
-        return _fold(exp.DPipe, parts)
+        return joined(parts)
 
     def prf_hex(self, value: E, key: str) -> E:
         """HMAC-SHA-256 of a text's UTF-8 bytes under the key called ``key``, as 64 lower-case hex digits."""
@@ -120,11 +123,11 @@ class Dialect:
 
     def concat(self, *parts: E) -> E:
         """Texts joined; NULL where any part is."""
-        return _fold(exp.DPipe, parts)
+        return joined(parts)
 
     def substr(self, value: E, start: int | E, length: int | E | None = None) -> E:
         """Characters from ``start`` (from 1), ``length`` of them or all that follow; ``start`` is 1 or more."""
-        args = [value, _int(start)] + ([_int(length)] if length is not None else [])
+        args = [value, as_integer(start)] + ([as_integer(length)] if length is not None else [])
         return call("SUBSTR", *args)
 
     def length(self, value: E) -> E:
@@ -140,8 +143,15 @@ class Dialect:
         )
         return self.substr(value.copy(), start) if count else text("")
 
-    def repeat(self, value: str, count: E) -> E:
-        """A literal repeated ``count`` times; a count below 1 gives the empty text."""
+    def is_empty(self, value: E) -> E:
+        """Whether a text has no character, whatever its collation takes for equal; NULL of NULL."""
+        return exp.EQ(this=self.length(value), expression=integer(0))
+
+    def repeat(self, value: str, count: E, among: E | None = None) -> E:
+        """A literal repeated ``count`` times; a count below 1 gives the empty text.
+
+        ``among`` is a text of at least so many characters, where there is one: its size may say how this is best done.
+        """
         return call("REPEAT", text(value), count)
 
     def replace(self, value: E, old: E, new: E) -> E:
@@ -238,11 +248,11 @@ class Dialect:
 
     def mod(self, value: E, by: E | int) -> E:
         """The remainder of non-negative integers."""
-        return exp.Paren(this=exp.Mod(this=value, expression=_int(by)))
+        return exp.Paren(this=exp.Mod(this=value, expression=as_integer(by)))
 
     def int_div(self, value: E, by: E | int) -> E:
         """The quotient of integers, truncated."""
-        return exp.Paren(this=exp.Div(this=value, expression=_int(by), typed=True, safe=False))
+        return exp.Paren(this=exp.Div(this=value, expression=as_integer(by), typed=True, safe=False))
 
     def quotient(self, value: E, by: E | int) -> E:
         """The quotient of non-negative 64-bit integers, truncated to one."""
@@ -386,14 +396,3 @@ class Dialect:
     def add_days(self, value: E, days: E, kind: Kind) -> E | None:
         """A date or timestamp moved by a number of days; the time of day stays."""
         raise NotImplementedError
-
-
-def _int(value: int | E) -> E:
-    return integer(value) if isinstance(value, int) else value
-
-
-def _fold(node: type[exp.DPipe], parts: Sequence[E]) -> E:
-    made: E = parts[0]
-    for part in parts[1:]:
-        made = node(this=made, expression=part)
-    return exp.Paren(this=made) if len(parts) > 1 else made

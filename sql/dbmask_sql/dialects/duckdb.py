@@ -9,7 +9,18 @@ from typing import ClassVar
 from sqlglot import exp
 
 from dbmask_sql.casing import AGREED, LOWER, UPPER
-from dbmask_sql.dialects.base import Dialect, E, call, cast, cast_as_written, integer, number, separated, text
+from dbmask_sql.dialects.base import (
+    Dialect,
+    E,
+    as_integer,
+    call,
+    cast,
+    cast_as_written,
+    integer,
+    number,
+    separated,
+    text,
+)
 from dbmask_sql.keyref import is_key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
@@ -161,7 +172,7 @@ class DuckDB(Dialect):
         return cast(number(value), f"DECIMAL({18 + places},{places})", self.name)
 
     def int_div(self, value: E, by: E | int) -> E:
-        return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
+        return exp.Paren(this=exp.IntDiv(this=value, expression=as_integer(by)))
 
     def wide(self, value: E, places: int) -> E | None:
         return cast(value, f"DECIMAL(38,{places})", self.name)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from sqlglot import exp
 
-from dbmask_sql.dialects.base import Dialect, E, call, cast, integer, text
+from dbmask_sql.dialects.base import Dialect, E, as_integer, call, cast, integer, text
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import NUMBER
 from dbmask_sql.patterns import SPACE, Portable
@@ -92,6 +92,9 @@ class MySQL(Dialect):
     def join_bytes(self, *parts: E) -> E:
         return call("CONCAT", *parts)
 
+    def is_empty(self, value: E) -> E:
+        return exp.EQ(this=call("OCTET_LENGTH", value), expression=integer(0))  # characters would be counted one by one
+
     def concat(self, *parts: E) -> E:
         return call("CONCAT", *parts)
 
@@ -153,7 +156,7 @@ class MySQL(Dialect):
         return exp.Case(ifs=[exp.If(this=self.matches(digits, NUMBER), true=made)])
 
     def int_div(self, value: E, by: E | int) -> E:
-        return exp.Paren(this=exp.IntDiv(this=value, expression=integer(by) if isinstance(by, int) else by))
+        return exp.Paren(this=exp.IntDiv(this=value, expression=as_integer(by)))
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
         if len(values) > self.max_literal_list:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 __all__ = [
     "E",
+    "as_integer",
     "call",
     "cast",
     "cast_as_written",
@@ -56,6 +57,19 @@ def integer(value: int) -> E:
     """An integer literal, in parentheses where it is negative."""
     literal = exp.Literal.number(abs(value))
     return exp.Paren(this=exp.Neg(this=literal)) if value < 0 else literal
+
+
+def as_integer(value: int | E) -> E:
+    """An integer as a literal, or the expression that it is already."""
+    return integer(value) if isinstance(value, int) else value
+
+
+def joined(parts: Sequence[E]) -> E:
+    """Texts or bytes one behind another; NULL where any part is."""
+    made: E = parts[0]
+    for part in parts[1:]:
+        made = exp.DPipe(this=made, expression=part)
+    return exp.Paren(this=made) if len(parts) > 1 else made
 
 
 def number(value: Decimal) -> E:

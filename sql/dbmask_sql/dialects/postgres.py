@@ -28,6 +28,10 @@ from dbmask_sql.patterns import SPACE, Portable
 __all__ = ["DIALECT"]
 
 _DIGESTS = {"sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
+_BLOCK = 16
+"""Times that a text is repeated at once where it is repeated often."""
+_LONG = 64
+"""Bytes of a text above which its length is better counted once, and what is as long made of blocks."""
 _STAMP = 'YYYY-MM-DD"T"HH24:MI:SS.US'
 
 
@@ -184,6 +188,24 @@ class Postgres(Dialect):
         return exp.Paren(
             this=exp.EQ(this=value, expression=exp.Any(this=exp.Paren(this=call("STRING_TO_ARRAY", *map(text, made)))))
         )
+
+    def is_empty(self, value: E) -> E:
+        return exp.EQ(this=call("OCTET_LENGTH", value), expression=integer(0))  # characters would be counted one by one
+
+    def repeat(self, value: str, count: E, among: E | None = None) -> E:
+        """In blocks where it is long: REPEAT copies its text piece by piece, and a length is counted character by character."""
+        plain_repeat = super().repeat
+        plain = plain_repeat(value, count)
+        if among is None:
+            return plain
+
+        def blocks(times: E) -> E:
+            whole = plain_repeat(value * _BLOCK, self.int_div(times, _BLOCK))
+            return self.concat(whole, plain_repeat(value, self.mod(times.copy(), _BLOCK)))
+
+        name = self.fresh("n", count)
+        long = exp.GT(this=call("OCTET_LENGTH", among.copy()), expression=integer(_LONG))
+        return exp.Case(ifs=[exp.If(this=long, true=self.let(count.copy(), blocks, name))], default=plain)
 
     def let_all(self, values: Mapping[str, E], body: Callable[[Mapping[str, E]], E]) -> E | None:
         # OFFSET 0 keeps the planner from copying the values into each place where the body uses them.

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from dbmask_sql.dialects.base import Dialect, E, call, cast, column, integer, json_list, text
+from dbmask_sql.dialects.base import Dialect, E, as_integer, call, cast, column, integer, json_list, text
 from dbmask_sql.keyref import NAME, key_ref
 from dbmask_sql.kinds import Kind
 from dbmask_sql.numbers import plain_number
@@ -106,7 +106,7 @@ class SQLite(Dialect):
     def bytes_literal(self, value: bytes) -> E:
         return cast(exp.HexString(this=value.hex()), "BLOB", self.name)
 
-    def repeat(self, value: str, count: E) -> E:
+    def repeat(self, value: str, count: E, among: E | None = None) -> E:
         # A piece of a literal costs a fifth of a call into Python, which is left for what is longer.
         most = max(_REPEATED // max(len(value), 1), 1)
         width = exp.Paren(this=exp.Mul(this=exp.Paren(this=count.copy()), expression=integer(len(value))))
@@ -178,7 +178,7 @@ class SQLite(Dialect):
         return cast(value, "INTEGER", self.name)
 
     def int_div(self, value: E, by: E | int) -> E:
-        return exp.Paren(this=exp.Div(this=value, expression=integer(by) if isinstance(by, int) else by, typed=True))
+        return exp.Paren(this=exp.Div(this=value, expression=as_integer(by), typed=True))
 
     def choose(self, values: Sequence[str], index: E) -> E | None:
         # JSON arrays are walked from their beginning: of two levels, no more than a few hundred steps are walked.
