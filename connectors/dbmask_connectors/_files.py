@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
@@ -151,6 +152,16 @@ class Building:
             raise ConnectorError(f"{self.target} could not be replaced: {_reason(error)}") from None
         self.remove()
         prune(self.target, keep)
+
+    def write_back(self) -> None:
+        """Let the disk begin with what :meth:`publish` waits for, while the replica is verified."""
+        path = self.path
+
+        def begin() -> None:
+            with contextlib.suppress(OSError):  # it is gone, or publish() meets the same fault
+                _sync(path, os.O_RDONLY)
+
+        threading.Thread(target=begin, daemon=True).start()
 
     def remove(self) -> None:
         """Remove the directory and all that is in it; a second call does nothing."""

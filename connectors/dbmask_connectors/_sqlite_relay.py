@@ -66,8 +66,9 @@ def _range(session: Session, table: Table) -> tuple[str, int, int, int] | None:
     )
     if described.fetchone() != (0,):
         return None  # WITHOUT ROWID
-    ends = f"SELECT min({rowid}), max({rowid}) FROM {ATTACHED}.{quoted(table.name.name)}"  # noqa: S608 - a quoted name
-    low, high = session.execute(ends).fetchone()
+    # Each alone is the first or last entry of the tree; both in one question are a scan.
+    end = f"(SELECT {{}}({rowid}) FROM {ATTACHED}.{quoted(table.name.name)})"  # noqa: S608 - a quoted name
+    low, high = session.execute(f"SELECT {end.format('min')}, {end.format('max')}").fetchone()
     if low is None or low < 0 or high - low > _SPARSE * rows:
         return None
     return rowid, low, high, max(_SLICE * (high - low + 1) // rows, 1)

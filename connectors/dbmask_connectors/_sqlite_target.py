@@ -32,6 +32,7 @@ __all__ = ["SQLiteTarget"]
 
 _PATIENCE = 5_000
 """Milliseconds to wait for those who have the old replica open."""
+_CACHE = "PRAGMA main.cache_size = -65536"
 _FAST = (
     # The file is thrown away if anything fails, so nothing needs to survive a crash before publish() syncs it. The
     # journal stays, in memory, for it is what lets a failed statement be undone; a new file has next to none.
@@ -39,7 +40,7 @@ _FAST = (
     "PRAGMA main.synchronous = OFF",
     "PRAGMA main.secure_delete = OFF",
     "PRAGMA main.locking_mode = EXCLUSIVE",
-    "PRAGMA main.cache_size = -65536",
+    _CACHE,
     "PRAGMA foreign_keys = OFF",
 )
 
@@ -152,13 +153,23 @@ class SQLiteTarget(FileTarget):
                 db.execute(f"DETACH {ATTACHED}")
                 self._attached = self._refused = None
             progress("indexes, views and triggers")
+            db.execute(f"PRAGMA main.cache_size = -{self._sorted_at_once()}")
             db.execute("BEGIN")
             for statement in self._post:
                 db.execute(statement)
             db.execute("COMMIT")
+            db.execute(_CACHE)
             progress("statistics")
             db.execute("ANALYZE")
             _mark(db.db)
+        self._building.write_back()
+
+    def _sorted_at_once(self) -> int:
+        """Kilobytes that SQLite sorts in memory before it merges: as many as it has of cache.
+
+        It sorts linked lists, half as fast where they do not fit a processor's cache; of large files too many would be merged.
+        """
+        return min(max(1_000, self._building.path.stat().st_size // 1024 // 256), 65_536)
 
     def check_foreign_keys(self, structure: Structure) -> Mapping[str, int]:
         """Count the rows that break each foreign key. Raises ConnectorError."""
@@ -171,7 +182,20 @@ class SQLiteTarget(FileTarget):
         if self._session is not None:
             yield self._reading
             return
-        with contextlib.closing(Session(connect(source_path(self.path), "ro"))) as session:
+        with self.open_building(str(source_path(self.path))) as reading:
+            yield reading
+
+    def opened(self) -> str:
+        """The path of the file that is being built, with its lock let go."""
+        with translated(str(self.path)):
+            self._open.execute("PRAGMA main.locking_mode = NORMAL")
+            self._open.execute("SELECT count(*) FROM main.sqlite_master").fetchone()  # the next read lets go
+        return str(self._building.path)
+
+    @contextlib.contextmanager
+    def open_building(self, building: str) -> Iterator[ReplicaReader]:
+        """Read a finished file."""
+        with contextlib.closing(Session(connect(Path(building), "ro"))) as session:
             yield ReplicaReader(session, self.path)
 
     def _settle(self, path: Path) -> None:
@@ -210,9 +234,4 @@ def _mark(db: sqlite3.Connection) -> None:
 
     It shows in no schema, survives VACUUM and `PRAGMA optimize`, and goes with a copy of the file.
     """
-    db.execute(
-        "CREATE TEMP TABLE dbmask_empty (x)"
-    )  # an ANALYZE of one table makes the statistics table if there is none
-    db.execute("ANALYZE main")
-    db.execute("DROP TABLE temp.dbmask_empty")
     db.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, NULL, ?)", (MARKER, "masked replica"))
