@@ -234,6 +234,14 @@ class PostgresTarget:
         """A snapshot of what was built."""
         return reading(self.address, self._name or None)
 
+    def opened(self) -> str:
+        """The name of the database that is being built."""
+        return self._name
+
+    def open_building(self, building: str) -> AbstractContextManager[Reader]:
+        """A snapshot of a database that another process builds."""
+        return reading(self.address, building)
+
     def publish(self) -> None:
         """Rename the built database into the target's place, in one transaction; sessions on the old one end. Raises ConnectorError."""
         database = self.address.database

@@ -67,6 +67,8 @@ class Certificate:
     default: str = "deny"
     job: str = "clone"
     version: str = __version__
+    follows: str = ""
+    """Of a refresh: the run that made what it brought up to date."""
 
     @property
     def passed(self) -> bool:
@@ -75,7 +77,10 @@ class Certificate:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
+        made = {"format": "dbmask certificate 1", "passed": self.passed, **asdict(self)}
+        if not self.follows:
+            del made["follows"]
+        return made
 
 
 class Run(Protocol):

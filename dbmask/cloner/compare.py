@@ -12,7 +12,7 @@ from dbmask.cloner.progress import Quiet, Reporter
 from dbmask.cloner.residue import allowed_residue, search
 from dbmask.cloner.signing import SigningKey
 from dbmask.cloner.subset import Choice
-from dbmask.cloner.verify import verify_rows, verify_shares
+from dbmask.cloner.verify import count_rows, verify_rows, verify_shares
 from dbmask.errors import ConnectorError, UsageError
 from dbmask.keys import KeyRing
 from dbmask.planner import Plan, Profile, RunsIn, TablePlan, plan_source
@@ -145,7 +145,7 @@ def _compare(
     """All that is compared row by row, for the tables that both have."""
     copied = [t for t in there if t.mode is not TableMode.EMPTY and not _in_its_root(plan, t)]
     show.phase("rows")
-    rows = {t.name: count(masked, t.table) for t in there if not _in_its_root(plan, t)}
+    rows = {t.name: count_rows(masked, t.table) for t in there if not _in_its_root(plan, t)}
     checks = verify_rows(copied, rows, raw, masked, dialects[0])
     for t in there:
         if t.mode is TableMode.EMPTY and rows.get(t.name):
@@ -161,14 +161,6 @@ def _compare(
 
 def _in_its_root(plan: Plan, table: TablePlan) -> bool:
     return table.table.kind is TableKind.PARTITION and any(p in plan.tables for p in table.table.parents)
-
-
-def count(reader: Reader, table: Table) -> int:
-    """How many rows a table has."""
-    from sqlglot import exp
-
-    query = exp.select(exp.Count(this=exp.Star())).from_(relation(table))
-    return next(int(batch[0][0]) for batch in reader.read(query))
 
 
 def _foreign_keys(plans: list[TablePlan], reader: Reader) -> Iterator[cert.Check]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbmask.cloner.ahead import Ahead
 from dbmask.cloner.book import Book
 from dbmask.cloner.chunks import CHUNK_BYTES, Chunk, plan_chunks
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk, copy_table, merge_reports, reports_of
@@ -68,6 +69,7 @@ class Loading:
     earlier: Earlier | None = None
     pick: Callable[[Reader], Mapping[TableName, TableJob]] | None = None
     early: Early = field(default_factory=Early)
+    ahead: Ahead | None = None
     keeper: Keeper | None = None
     rows: dict[TableName, int] = field(default_factory=dict)
     seconds: dict[TableName, float] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Loading:
         self.show.phase("structure")
         left_out = self.target.create(self.structure)
         reader = stack.enter_context(self.source.snapshot())
+        self._search_ahead(stack, None, reader)
         if self.pick is not None:
             self._phase("subset")
             self.jobs = self.pick(reader)
@@ -109,6 +112,12 @@ class Loading:
             self._note(name)
             self.show.done(rows)
         return Loaded(reader, left_out)
+
+    def _search_ahead(self, stack: ExitStack, shared: Shared | None, reader: Reader) -> None:
+        """Let the search begin; it ends before the snapshot does."""
+        if self.ahead is not None:
+            stack.callback(self.ahead.end)
+            self.ahead.begin(shared, reader)
 
     def _pads(self) -> Any:
         return pads_for((job.reading.query for job in self.jobs.values()), self.keys)
@@ -129,6 +138,7 @@ class Loading:
         if earlier is not None and not target.adopt(earlier.building):
             earlier = None  # nothing is left of it but its snapshot
         shared, reader = held or self._fresh(stack, source)
+        self._search_ahead(stack, shared, reader)
         if earlier is not None and held and earlier.finished:
             self._tell(earlier.chunks, {c.token: c for c in self.book.state.chunks(earlier.row.id)})
             return Loaded(reader, earlier.left_out, True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dbmask.atomic import require_place
 from dbmask.cloner import certificate as cert
+from dbmask.cloner.ahead import Ahead, worth
 from dbmask.cloner.book import Book, open_book, place_of
 from dbmask.cloner.chunks import plan_digest
 from dbmask.cloner.constraints import validated
@@ -42,7 +43,7 @@ from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ChunkedTarget, Reader, ReplacesSource, Source, Structure, Target, TargetTable
+from dbmask.spi import ChunkedTarget, OpensBuilding, Reader, ReplacesSource, Source, Structure, Target, TargetTable
 
 __all__ = ["Built", "CloneResult", "Options", "clone"]
 
@@ -98,6 +99,7 @@ class _Run:
     literals: list[str] = field(default_factory=list)
     position: str = ""
     left_out: tuple[str, ...] = ()
+    ahead: Ahead | None = None
 
 
 @seldom_collected()
@@ -170,6 +172,9 @@ def _verified(run: _Run, began: str, job: str, path: Path | None, signer: Signin
             _build(run)
     except CheckFailed as error:
         raise cert.failed(error, cert.of_run(run, began, run.target.identity(), job), path, signer) from None
+    finally:
+        if run.ahead is not None:
+            run.ahead.end()
     return cert.of_run(run, began, run.target.identity(), job)
 
 
@@ -222,11 +227,13 @@ def _build(run: _Run) -> None:
     """Everything between plan and published replica; the building area is removed whatever goes wrong."""
     tables = {t.name: t for t in target_tables(run.plan)}
     order = [n for n in foreign_key_order(t.table for t in tables.values())]
+    jobs = _jobs(run, [run.plan.tables[n] for n in order], tables)
+    _search_ahead(run, jobs)
     structure = run.source.structure(run.plan.schema, [tables[n] for n in order])
     problems, run.literals = check_literals(run.plan, structure, run.source, run.policy)
     if problems:
         raise PlanError(problems)
-    loading = _loading(run, structure, _jobs(run, [run.plan.tables[n] for n in order], tables))
+    loading = _loading(run, structure, jobs)
     try:
         with loading.run() as loaded:
             run.rows, run.seconds, run.found = loading.rows, loading.seconds, loading.found
@@ -297,7 +304,16 @@ def _loading(run: _Run, structure: Structure, jobs: Mapping[TableName, TableJob]
         earlier,
         run.choice.picking(jobs, run.plan.schema, run.source.capabilities.dialect, run.keys),
         run.early,
+        run.ahead,
     )
+
+
+def _search_ahead(run: _Run, jobs: Mapping[TableName, TableJob]) -> None:
+    """Start the search for raw values beside the copy, where it may read the source a second time and is worth it."""
+    if run.choice.needed or run.options.max_rate is not None:
+        return
+    if worth(run.source, run.target, [job.plan for job in jobs.values()]):
+        run.ahead = Ahead(run.urls, run.policy, run.plan, list(jobs), allowed_residue(run.policy), run.keys)
 
 
 def _jobs(run: _Run, plans: list[TablePlan], tables: Mapping[TableName, TargetTable]) -> dict[TableName, TableJob]:
@@ -311,25 +327,22 @@ def _jobs(run: _Run, plans: list[TablePlan], tables: Mapping[TableName, TargetTa
 
 def _verify(run: _Run, reader: Reader, structure: Structure) -> None:
     copied = [run.plan.tables[n] for n in run.rows]
+    dialects = (run.source.capabilities.dialect, run.target.capabilities.dialect)
+    if run.ahead is not None and isinstance(run.target, OpensBuilding):
+        run.ahead.look(run.target.opened())
     with run.target.reader() as replica:
-        run.checks += verify_rows(copied, run.rows, reader, replica, run.source.capabilities.dialect)
-        checks, unseen = verify_shares(
-            copied,
-            run.rows,
-            reader,
-            replica,
-            (run.source.capabilities.dialect, run.target.capabilities.dialect),
-            run.keys,
-        )
+        run.checks += verify_rows(copied, run.rows, reader, replica, dialects[0])
+        checks, unseen = verify_shares(copied, run.rows, reader, replica, dialects, run.keys)
         run.checks += checks
         run.not_looked_at += unseen
-        dialects = (run.source.capabilities.dialect, run.target.capabilities.dialect)
-        checks, unseen = search(copied, run.rows, reader, replica, dialects, allowed_residue(run.policy))
-        run.checks += checks
-        run.not_looked_at += unseen
-    checks, unseen = validated(copied, structure, run.target.capabilities.dialect)
+        found = run.ahead.result() if run.ahead is not None else None
+        if found is None:
+            found = search(copied, run.rows, reader, replica, dialects, allowed_residue(run.policy))
+        run.checks += found[0]
+        run.not_looked_at += found[1]
+    checks, unseen = validated(copied, structure, dialects[1])
     run.checks += checks
     run.not_looked_at += unseen
     for name, broken in run.target.check_foreign_keys(structure).items():
-        found = f"{broken} rows refer to nothing" if broken else "every row refers to one that is there"
-        run.checks.append(cert.Check("foreign key", name, broken == 0, found, {"broken": broken}))
+        found_broken = f"{broken} rows refer to nothing" if broken else "every row refers to one that is there"
+        run.checks.append(cert.Check("foreign key", name, broken == 0, found_broken, {"broken": broken}))

@@ -60,7 +60,7 @@ class _Pairs:
     after: list[Prints]
 
 
-def _count(reader: Reader, table: Table, plan: TablePlan | None = None, dialect: str = "") -> int:
+def count_rows(reader: Reader, table: Table, plan: TablePlan | None = None, dialect: str = "") -> int:
     """How many rows a table has, or how many of them its plan reads."""
     from sqlglot import exp, parse_one
 
@@ -78,8 +78,8 @@ def verify_rows(
     """Compare row counts: in the source's snapshot, as copied, and in the replica."""
     checks = []
     for plan in plans:
-        there = _count(source, plan.table, plan, dialect)
-        here = _count(replica, plan.table)
+        there = count_rows(source, plan.table, plan, dialect)
+        here = count_rows(replica, plan.table)
         passed = there == here == rows[plan.name]
         found = (
             f"{here:,} rows"

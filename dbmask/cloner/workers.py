@@ -8,11 +8,7 @@ workers are started first, begin their snapshots together, and who dies is not r
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import pickle
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,12 +16,12 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbmask import errors
 from dbmask.cloner.chunks import Chunk
 from dbmask.cloner.copying import Outcome, TableJob, copy_chunk
+from dbmask.cloner.spawned import Spawned, end_with_parent, error_of, packed_keys, send, unpacked_keys
 from dbmask.cloner.throttle import throttled
 from dbmask.engine import seldom_collected
 from dbmask.errors import CannotShare, ConnectorError, DbmaskError
@@ -35,12 +31,8 @@ from dbmask.schema import TableName
 from dbmask.spi import ChunkedTarget, Pads, Reader, Shared, SharedSource
 from dbmask.state.seal import Sealer
 
-if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
-
 __all__ = ["Setup", "Workers"]
 
-_SPAWN = multiprocessing.get_context("spawn")
 _TELL_SECONDS = 0.2
 _LIVES = 3
 """How many workers may die over one chunk."""
@@ -69,45 +61,14 @@ class Setup:
         return "Setup(...)"
 
 
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """A process that is spawned imports the caller's main module, and would run a script that is not guarded once more."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-class _Worker:
-    """A process and the pipe to it. It connects to these URLs while its parent goes on."""
+class _Worker(Spawned):
+    """A worker. It connects to these URLs while its parent goes on."""
 
     def __init__(self, urls: tuple[str, str]) -> None:
-        self.pipe, theirs = _SPAWN.Pipe()
-        self.process: SpawnProcess = _SPAWN.Process(target=_main, args=(theirs,), daemon=True)
-        with _without_main():
-            self.process.start()
-        theirs.close()
+        super().__init__(_main)
         self.chunk: Chunk | None = None
         self.known: set[TableName] = set()
-        self._tell(pickle.dumps(urls))
-
-    def set_up(self, setup: bytes) -> None:
-        """Let it begin."""
-        self._tell(setup)
-
-    def _tell(self, what: bytes) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # its death shows when it is read from
-            self.pipe.send_bytes(what)
-
-    def end(self) -> None:
-        """Kill it where it still runs."""
-        self.pipe.close()
-        if self.process.is_alive():
-            self.process.kill()
-        self.process.join()
-        self.process.close()
+        self.tell(pickle.dumps(urls))
 
 
 class Workers:
@@ -129,13 +90,11 @@ class Workers:
 
     def set_up(self, setup: Setup, jobs: Mapping[TableName, TableJob]) -> None:
         """Tell them all that they need."""
-        bare = replace(setup, keys=KeyRing(None, setup.keys.epoch))
-        master = setup.keys.master if setup.keys.fingerprint() else None
-        self._setup = pickle.dumps((bare, master))
+        self._setup = packed_keys(setup)
         self._replaces = setup.shared is not None
         self._jobs = jobs
         for worker in self._workers:
-            worker.set_up(self._setup)
+            worker.tell(self._setup)
 
     def __enter__(self) -> Workers:
         return self
@@ -176,7 +135,7 @@ class Workers:
             except (EOFError, OSError):
                 raise ConnectorError("a worker process died before it began") from None
             if what != word:
-                raise _error(*body)
+                raise error_of(*body)
 
     def run(
         self,
@@ -202,7 +161,7 @@ class Workers:
                 if what == "rows":
                     progress(worker.chunk.name if worker.chunk else TableName("", ""), body)
                 elif what == "error":
-                    raise _error(*body)
+                    raise error_of(*body)
                 else:
                     chunk, worker.chunk = worker.chunk, None
                     if chunk is not None:
@@ -247,7 +206,7 @@ class Workers:
             self._rest(waiting)
             return
         fresh = _Worker(self._urls)
-        fresh.set_up(self._setup)
+        fresh.tell(self._setup)
         self._workers.append(fresh)
         self._give(fresh, waiting)
 
@@ -260,38 +219,20 @@ class Workers:
                 self._give(worker, waiting)
 
 
-def _error(kind: str, text: str) -> DbmaskError:
-    made = getattr(errors, kind, None)
-    plain = (ConnectorError, errors.SnapshotGone, CannotShare, errors.MaskError, errors.UsageError, DbmaskError)
-    return made(text) if made in plain else DbmaskError(text)
-
-
 @seldom_collected()
 def _main(pipe: Connection) -> None:
     """A worker's life. It ends with its parent, whatever it is doing."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     try:
         source, target = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
         _work(pipe, source, target)
     except DbmaskError as error:
-        _send(pipe, "error", (type(error).__name__, str(error)))
+        send(pipe, "error", (type(error).__name__, str(error)))
     except (EOFError, OSError, KeyboardInterrupt):
         return  # the parent is gone, or goes
     except Exception as error:
         # Its text may quote data: only its type is told.
-        _send(pipe, "error", ("DbmaskError", f"a worker failed unexpectedly ({type(error).__name__})"))
-
-
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
-
-
-def _send(pipe: Connection, what: str, body: Any) -> None:
-    with suppress(OSError):
-        pipe.send((what, body))
+        send(pipe, "error", ("DbmaskError", f"a worker failed unexpectedly ({type(error).__name__})"))
 
 
 def _work(pipe: Connection, source_url: str, target_url: str) -> None:
@@ -302,8 +243,7 @@ def _work(pipe: Connection, source_url: str, target_url: str) -> None:
         if not isinstance(source, SharedSource) or not isinstance(target, ChunkedTarget):
             raise errors.UsageError("these databases cannot be cloned by several workers")
         import_module("sqlglot")  # before it is needed: what is told now waits for the parent
-        setup, master = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
-        setup = replace(setup, keys=KeyRing(master, setup.keys.epoch))
+        setup: Setup = unpacked_keys(pipe.recv_bytes())
         planned = _Planned(setup)
         jobs: dict[TableName, TableJob] = {}
         with _joined(pipe, source, target, setup) as reader:
@@ -327,9 +267,9 @@ def _joined(pipe: Connection, source: SharedSource, target: ChunkedTarget, setup
         with source.join(setup.shared) as reader:
             yield reader
         return
-    _send(pipe, "ready", None)
+    send(pipe, "ready", None)
     with source.join(pipe.recv()) as reader:
-        _send(pipe, "joined", None)
+        send(pipe, "joined", None)
         target.join(pipe.recv())
         yield reader
 
@@ -369,7 +309,7 @@ def _teller(pipe: Connection) -> Callable[[int], None]:
         rows += count
         now = time.monotonic()
         if now - told >= _TELL_SECONDS:
-            _send(pipe, "rows", rows)
+            send(pipe, "rows", rows)
             told, rows = now, 0
 
     return tell

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
-__all__ = ["LEAST", "may_hold", "telling", "telling_among", "with_words", "words"]
+__all__ = ["LEAST", "long_words", "may_hold", "telling", "telling_among", "with_words", "words"]
 
 LEAST = 8
 """Shorter texts tell of nobody."""
@@ -21,6 +21,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T].*)?\Z")
 _DIGITS = {ord(c): None for c in "0123456789"}
 _LETTERS = re.compile(r"[^\W\d_]")
 _TOKENS = re.compile(r"[\s,;'\"<>()\[\]{}|=]+")
+_LONG = re.compile(r"[^\s,;'\"<>()\[\]{}|=]{" + str(LEAST) + ",}")
 
 
 def telling(text: str) -> bool:
@@ -51,14 +52,19 @@ def words(text: str) -> list[str]:
     return found if len(found) > 1 else []
 
 
+def long_words(texts: Sequence[str]) -> list[str]:
+    """The words of at least :data:`LEAST` characters in texts, which are read as one."""
+    return _LONG.findall("\n".join(texts))
+
+
 def telling_among(texts: Sequence[str]) -> list[str]:
     """Those that :func:`telling` is true of, many at a time; none of them is empty."""
     return _chosen(texts, _telling_flags, telling)
 
 
 def with_words(texts: Sequence[str]) -> list[str]:
-    """Those that :func:`may_hold` is true of and that are more than one word; none is empty. True too often, as it is."""
-    return _chosen(texts, _wordy_flags, may_hold)
+    """Those that may hold a telling word beside others, or are documents; none is empty. True too often, as :func:`may_hold` is."""
+    return _chosen(texts, _wordy_flags, lambda text: may_hold(text) and _TOKENS.search(text) is not None)
 
 
 def _chosen(
@@ -116,7 +122,24 @@ def _wordy_flags(data: bytes, texts: Sequence[str]) -> Flags:
         made |= _counts(codes == ord("@"), starts) > 0
     between = np.frombuffer(data.translate(_BETWEEN), np.uint8).view(np.bool_)
     made &= _counts(between, starts) > 0
+    if not made.any():
+        return made
+    documents = np.isin(codes[starts], _OPENING)  # whose texts may be of several words
+    return made & (documents | _long_runs(texts))
+
+
+def _long_runs(texts: Sequence[str]) -> Flags:
+    """Which of the texts have a word of :data:`LEAST` characters at least."""
+    import numpy as np
+
+    joined = "\n".join(["", *texts, ""]).encode("ascii")
+    cuts = np.flatnonzero(np.frombuffer(joined.translate(_BETWEEN), np.uint8))
+    begins = cuts[:-1][np.diff(cuts) > LEAST]
+    lengths, _ = _places(texts)
+    made: Flags = np.zeros(len(texts), np.bool_)
+    made[np.searchsorted(np.cumsum(lengths + 1), begins, side="right")] = True
     return made
 
 
+_OPENING = tuple(b'{["')
 _BETWEEN = bytes(_TOKENS.match(chr(code)) is not None for code in range(256))

@@ -14,6 +14,7 @@ from dbmask.spi.base import (
     Connector,
     Held,
     HoldsKeys,
+    OpensBuilding,
     Pads,
     PrintsTexts,
     Progress,
@@ -24,9 +25,19 @@ from dbmask.spi.base import (
     Structure,
     Target,
     TargetTable,
+    TellsLatest,
 )
 from dbmask.spi.chunks import ChunkedTarget, ChunkEntry, PartSum, Shared, SharedSource, Span, SummedSource, TakesWhole
-from dbmask.spi.refreshed import ComparableSource, Receiver, RefreshableTarget, Refreshing, SwapsTables, Written
+from dbmask.spi.refreshed import (
+    ComparableSource,
+    Receiver,
+    RefreshableTarget,
+    Refreshing,
+    Serving,
+    SumsBeyond,
+    SwapsTables,
+    Written,
+)
 from dbmask.spi.replaced import KeepsPrevious, Previous, ReplacesSource, Rewritable, Rewriting
 
 __all__ = [
@@ -39,6 +50,7 @@ __all__ = [
     "Held",
     "HoldsKeys",
     "KeepsPrevious",
+    "OpensBuilding",
     "Pads",
     "PartSum",
     "Previous",
@@ -52,6 +64,7 @@ __all__ = [
     "ReplacesSource",
     "Rewritable",
     "Rewriting",
+    "Serving",
     "Shared",
     "SharedSource",
     "Sink",
@@ -59,9 +72,11 @@ __all__ = [
     "Span",
     "Structure",
     "SummedSource",
+    "SumsBeyond",
     "SwapsTables",
     "TakesWhole",
     "Target",
     "TargetTable",
+    "TellsLatest",
     "Written",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "Connector",
     "Held",
     "HoldsKeys",
+    "OpensBuilding",
     "Pads",
     "Progress",
     "Reader",
@@ -28,6 +29,7 @@ __all__ = [
     "Structure",
     "Target",
     "TargetTable",
+    "TellsLatest",
 ]
 
 Batch = list[list[Any]]
@@ -149,6 +151,28 @@ class PrintsTexts(Protocol):
 
     def prints_of(self, texts: Sequence[str], seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The fingerprints of texts, which have 8 bytes at least and no NUL."""
+        ...
+
+
+@runtime_checkable
+class TellsLatest(Protocol):
+    """A reader that knows whether its snapshot is still what the database holds. Optional: so another process reads the same."""
+
+    def still_latest(self) -> bool:
+        """Whether a transaction that began just now sees what this one sees; from any thread. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
+class OpensBuilding(Protocol):
+    """A target that other processes can read between `finish` and `publish`. Optional."""
+
+    def opened(self) -> str:
+        """Let them in; what :meth:`open_building` knows it by."""
+        ...
+
+    def open_building(self, building: str) -> AbstractContextManager[Reader]:
+        """Read what another process builds."""
         ...
 
 

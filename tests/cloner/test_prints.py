@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dbmask.cloner.prints import Membership, distinct, key_prints, value_prints
 from dbmask.cloner.sampling import is_picked, row_sample
-from dbmask.planner.telling import may_hold, telling, telling_among, with_words, words
+from dbmask.planner.telling import LEAST, long_words, may_hold, telling, telling_among, with_words, words
 from dbmask.schema import ColumnType, Kind
 from dbmask_sql.canonical import canonical_text
 from dbmask_sql.dialects.base import column
@@ -97,4 +97,9 @@ def test_many_texts_tell_what_each_tells(texts: list[str]) -> None:
     assert sorted(telling_among(texts)) == sorted(t for t in texts if telling(t))
     chosen = with_words(texts)
     assert set(chosen) <= {t for t in texts if may_hold(t)}
-    assert {t for t in texts if may_hold(t) and words(t)} <= set(chosen)
+    assert {t for t in texts if may_hold(t) and (_long(t) or (words(t) and t[0] in '{["'))} <= set(chosen)
+    assert sorted(long_words(texts)) == sorted(w for t in texts for w in words(t) or [t] if len(w) >= LEAST)
+
+
+def _long(text: str) -> bool:
+    return any(len(w) >= LEAST for w in words(text))

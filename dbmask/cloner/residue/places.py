@@ -14,7 +14,6 @@ from dbmask.planner.model import SOURCE_ALIAS
 from dbmask.planner.select import relation
 from dbmask.policy.model import TableMode
 from dbmask.schema import Kind, TableName
-from dbmask.spi import Reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,11 +94,9 @@ def _permutes(plan: TablePlan, column: str) -> bool:
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: the tables' sizes, the source's snapshot and the replica, with the dialect of each."""
+    """How the two databases are asked: the tables' sizes, and the dialect of each."""
 
     rows: Mapping[TableName, int]
-    source: Reader
-    replica: Reader
     dialects: tuple[str, str]
 
     def modulus(self, plan: TablePlan) -> int:

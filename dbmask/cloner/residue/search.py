@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.certificate import Check
-from dbmask.cloner.prints import Membership
 from dbmask.cloner.residue.places import Place, Searched, Sides, all_of, fit_columns, note_hits, places_of, searched
-from dbmask.cloner.residue.suspects import suspects, telling_columns
+from dbmask.cloner.residue.suspects import Suspects, telling_columns
 from dbmask.cloner.residue.texts import inner_texts, long_numbers, long_texts, texts_of
 from dbmask.errors import UsageError
 from dbmask.planner import ColumnPlan, TablePlan
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     Hashes = np.ndarray[Any, np.dtype[np.int64]]
 
-__all__ = ["allowed_residue", "search"]
+__all__ = ["Search", "allowed_residue", "search"]
 
 _SEPARATOR = "\x1f"
 
@@ -42,31 +41,94 @@ def search(
     dialects: tuple[str, str],
     allowed: Iterable[str] = (),
 ) -> tuple[list[Check], list[str]]:
-    """Look for values of masked columns in every column of the replica.
+    """Look for values of masked columns in every column of the replica: both halves of a :class:`Search`, one after the other."""
+    made = Search(plans, rows, dialects, allowed)
+    made.gather(source)
+    return made.look(source, replica)
 
-    ``rows`` are the tables' sizes; ``allowed`` names columns ("schema.table.column") that may hold such values. Returns a
-    check for each column whose values were looked for, and in words what was not looked for.
+
+class Search:
+    """A search in two halves: what is looked for is gathered from the source, before there is a replica to look in.
+
+    ``rows`` are the tables' sizes; ``allowed`` names columns ("schema.table.column") that may hold such values.
     """
-    sides = Sides(rows, source, replica, dialects)
-    skipped, notes = set(allowed), []
-    places: dict[TableName, list[Place]] = {}
-    for plan in plans:
-        every = places_of(plan)
-        there = [p for p in every if p.name not in skipped]
-        notes += [
-            f"{p.name}: not looked in, since its mask may leave any value as it is" for p in there if p.allowed >= 1
-        ]
-        notes += [f"{p.name}: allow_residue names it" for p in every if p.name in skipped]
-        places[plan.name] = [p for p in there if p.allowed < 1]
-    wanted, unseen = _found(plans, places, sides)
-    if unseen:
-        notes.insert(
-            0, f"not searched for in the replica, since an equal value would prove nothing there: {', '.join(unseen)}"
-        )
-    if not wanted:
-        return [], notes[: bool(unseen)]
-    looked_in = [p for some in places.values() for p in some]
-    return [_verdict(one, looked_in) for one in wanted], notes
+
+    def __init__(
+        self,
+        plans: Sequence[TablePlan],
+        rows: Mapping[TableName, int],
+        dialects: tuple[str, str],
+        allowed: Iterable[str] = (),
+    ) -> None:
+        self._plans, self._skipped, self._sides = plans, set(allowed), Sides(rows, dialects)
+        self._columns: dict[TableName, list[ColumnPlan]] = {}
+        self._unfit: list[str] = []
+        for plan in plans:
+            self._columns[plan.name], low = fit_columns(plan)
+            self._unfit += low
+        self._suspects: Suspects | None = None
+        self._values: _Values | None = None
+
+    def gather(self, source: Reader) -> None:
+        """Read what is looked for. Raises ConnectorError."""
+        suspects, (here, there) = Suspects(self._sides), self._sides.dialects
+        if here == there and suspects.can(source):
+            suspects.gather(self._plans, self._columns, source)
+            self._suspects = suspects
+        else:
+            self._values = _Values(self._plans, self._columns, self._sides, source)
+
+    def look(self, source: Reader, replica: Reader) -> tuple[list[Check], list[str]]:
+        """A check for each column whose values were looked for, and in words what was not looked for. Raises ConnectorError."""
+        places, notes = self._places()
+        wanted, unseen = self._found(places, source, replica)
+        unseen = self._unfit + unseen
+        if unseen:
+            notes.insert(
+                0,
+                f"not searched for in the replica, since an equal value would prove nothing there: {', '.join(unseen)}",
+            )
+        if not wanted:
+            return [], notes[: bool(unseen)]
+        looked_in = [p for some in places.values() for p in some]
+        return [_verdict(one, looked_in) for one in wanted], notes
+
+    def _places(self) -> tuple[dict[TableName, list[Place]], list[str]]:
+        """Where is looked, and in words where not."""
+        notes: list[str] = []
+        places: dict[TableName, list[Place]] = {}
+        for plan in self._plans:
+            every = places_of(plan)
+            there = [p for p in every if p.name not in self._skipped]
+            notes += [
+                f"{p.name}: not looked in, since its mask may leave any value as it is" for p in there if p.allowed >= 1
+            ]
+            notes += [f"{p.name}: allow_residue names it" for p in every if p.name in self._skipped]
+            places[plan.name] = [p for p in there if p.allowed < 1]
+        return places, notes
+
+    def _found(
+        self, places: dict[TableName, list[Place]], source: Reader, replica: Reader
+    ) -> tuple[list[Searched], list[str]]:
+        """The columns that were looked for with what was found, and the names of those that were not."""
+        first = self._suspects
+        if first is None or not first.agree(source, replica):
+            values = self._values or _Values(self._plans, self._columns, self._sides, source)
+            values.look(places, replica)
+            return values.wanted, values.low
+        first.look(self._plans, places, source, replica)
+        doubted = {one.name for one in first.wanted if one.found}
+        if not doubted:
+            return first.wanted, first.low
+        in_doubt = {name for one in first.wanted for name in one.found}
+        for some in places.values():
+            for place in some:
+                place.seen = 0 if place.name in in_doubt else place.seen
+        columns = {n: [c for c in cs if f"{n}.{c.column.name}" in doubted] for n, cs in self._columns.items()}
+        values = _Values(self._plans, columns, self._sides, source)
+        values.look({n: [p for p in some if p.name in in_doubt] for n, some in places.items()}, replica)
+        exact = {one.name: one for one in values.wanted}
+        return [exact.get(w.name, w) for w in first.wanted if w.name not in values.low], first.low + values.low
 
 
 def allowed_residue(policy: Policy) -> list[str]:
@@ -77,86 +139,53 @@ def allowed_residue(policy: Policy) -> list[str]:
     return list(named)
 
 
-def _found(
-    plans: Sequence[TablePlan], places: dict[TableName, list[Place]], sides: Sides
-) -> tuple[list[Searched], list[str]]:
-    """The columns that were looked for with what was found, and the names of those that were not."""
-    columns = {}
-    unseen = []
-    for plan in plans:
-        columns[plan.name], low = fit_columns(plan)
-        unseen += low
-    first = suspects(plans, columns, places, sides)
-    if first is None:
-        wanted, low = _exactly(plans, columns, places, sides)
-        return wanted, unseen + low
-    wanted, low = first
-    unseen += low
-    doubted = {one.name for one in wanted if one.found}
-    if doubted:
-        in_doubt = {name for one in wanted for name in one.found}
-        for some in places.values():
-            for place in some:
-                place.seen = 0 if place.name in in_doubt else place.seen
-        some_places = {n: [p for p in some if p.name in in_doubt] for n, some in places.items()}
-        some_columns = {n: [c for c in cs if f"{n}.{c.column.name}" in doubted] for n, cs in columns.items()}
-        exact, low = _exactly(plans, some_columns, some_places, sides)
-        unseen += low
-        by_name = {one.name: one for one in exact}
-        wanted = [by_name.get(w.name, w) for w in wanted if w.name not in low]
-    return wanted, unseen
+class _Values:
+    """The telling values of ``columns``, each of which is looked at; the names of columns that have none are ``low``."""
 
-
-def _exactly(
-    plans: Sequence[TablePlan],
-    columns: Mapping[TableName, Sequence[ColumnPlan]],
-    places: Mapping[TableName, Sequence[Place]],
-    sides: Sides,
-) -> tuple[list[Searched], list[str]]:
-    """Look for the telling values of ``columns`` in ``places``; as :func:`_found`."""
-    wanted, unseen = [], []
-    for plan in plans:
-        if columns[plan.name]:
-            found, low = _searched(plan, columns[plan.name], sides)
-            wanted += found
-            unseen += low
-    if wanted:
-        every = all_of(wanted)
+    def __init__(
+        self,
+        plans: Sequence[TablePlan],
+        columns: Mapping[TableName, Sequence[ColumnPlan]],
+        sides: Sides,
+        source: Reader,
+    ) -> None:
+        self._plans, self._sides = plans, sides
+        self.wanted: list[Searched] = []
+        self.low: list[str] = []
         for plan in plans:
-            if places[plan.name]:
-                _look(plan, places[plan.name], wanted, every, sides)
-    return wanted, unseen
+            if columns[plan.name]:
+                self._gather(plan, columns[plan.name], source)
 
+    def _gather(self, plan: TablePlan, fit: Sequence[ColumnPlan], source: Reader) -> None:
+        tell = telling_columns(plan, fit, self._sides, source)
+        self.low += [f"{plan.name}.{c.column.name}" for c in fit if c not in tell]
+        if not tell:
+            return
+        hashes: list[list[Hashes]] = [[] for _ in tell]
+        present = [0] * len(tell)
+        for batch in texts_of(source, self._sides.of_source(plan, tell)):
+            for i, values in enumerate(batch):
+                present[i] += len(values) - values.count(None)
+                number = tell[i].column.type.kind is Kind.INTEGER
+                hashes[i].append(_hashed(long_numbers(values) if number else telling_among(long_texts(values))))
+        for c, parts, seen in zip(tell, hashes, present, strict=True):
+            one = searched(f"{plan.name}.{c.column.name}", parts, seen, self._sides.modulus(plan))
+            if 2 * sum(map(len, parts)) < seen or not len(one.hashes):
+                self.low.append(one.name)
+            else:
+                self.wanted.append(one)
 
-def _searched(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides) -> tuple[list[Searched], list[str]]:
-    """The masked columns of a table whose values are telling, and the names of those whose values are not."""
-    tell = telling_columns(plan, fit, sides)
-    low = [f"{plan.name}.{c.column.name}" for c in fit if c not in tell]
-    if not tell:
-        return [], low
-    hashes: list[list[Hashes]] = [[] for _ in tell]
-    present = [0] * len(tell)
-    for batch in texts_of(sides.source, sides.of_source(plan, tell)):
-        for i, values in enumerate(batch):
-            present[i] += len(values) - values.count(None)
-            number = tell[i].column.type.kind is Kind.INTEGER
-            hashes[i].append(_hashed(long_numbers(values) if number else telling_among(long_texts(values))))
-    made = []
-    for c, parts, seen in zip(tell, hashes, present, strict=True):
-        one = searched(f"{plan.name}.{c.column.name}", parts, seen, sides.modulus(plan))
-        if 2 * sum(map(len, parts)) < seen or not len(one.hashes):
-            low.append(one.name)
-        else:
-            made.append(one)
-    return made, low
-
-
-def _look(
-    plan: TablePlan, places: Sequence[Place], wanted: Sequence[Searched], every: Membership, sides: Sides
-) -> None:
-    for batch in texts_of(sides.replica, sides.of_replica(plan, places)):
-        for place, values in zip(places, batch, strict=True):
-            note_hits(place, every.among(_hashed(_present(place, values))), wanted)
+    def look(self, places: Mapping[TableName, Sequence[Place]], replica: Reader) -> None:
+        """Note in which places they stand."""
+        if not self.wanted:
+            return
+        every = all_of(self.wanted)
+        for plan in self._plans:
+            here = places[plan.name]
+            if here:
+                for batch in texts_of(replica, self._sides.of_replica(plan, here)):
+                    for place, values in zip(here, batch, strict=True):
+                        note_hits(place, every.among(_hashed(_present(place, values))), self.wanted)
 
 
 def _present(place: Place, values: Sequence[Any]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dbmask.planner.telling import LEAST, with_words, words
+from dbmask.planner.telling import LEAST, long_words, with_words, words
 from dbmask.spi import Reader, ReadsTexts
 
 if TYPE_CHECKING:
@@ -48,17 +48,16 @@ def _as_text(value: Any) -> str:
 
 def inner_texts(texts: list[str]) -> list[str]:
     """What stands in texts, none of which is empty: their words, the leaves of JSON documents."""
-    return [w for t in with_words(texts) for w in _inner(t) if len(w) >= LEAST]
-
-
-def _inner(text: str) -> list[str]:
-    """What a text holds: the leaves of a JSON document, or else its words."""
-    if text[0] in '{["':
+    plain, inner = [], []
+    for text in with_words(texts):
+        if text[0] not in '{["':
+            plain.append(text)
+            continue
         try:
-            return _leaves(json.loads(text))
+            inner += [w for w in _leaves(json.loads(text)) if len(w) >= LEAST]
         except (ValueError, RecursionError):
-            pass
-    return words(text)
+            plain.append(text)
+    return inner + long_words(plain)
 
 
 def _leaves(data: Any) -> list[str]:
