@@ -28,13 +28,28 @@ from dbmask_connectors._mysql_types import binary_like
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["KEYS", "bounded", "columns_of", "drop_bounds", "key_spans", "narrowed", "relation", "span_sum", "within"]
+__all__ = [
+    "KEYS",
+    "SORTED",
+    "bound_at",
+    "bounded",
+    "columns_of",
+    "cuts_every",
+    "drop_bounds",
+    "hold_rows",
+    "key_spans",
+    "narrowed",
+    "relation",
+    "span_sum",
+    "sum_query",
+    "within",
+]
 
 KEYS = "keys"
 """The kind of a span that is a range of a table's key; its ``storage`` is the key's first column and how that compares."""
 
 _BOUND = "dbmask_bound"
-_SORTED = frozenset(
+SORTED = frozenset(
     {
         *("tinyint", "smallint", "mediumint", "int", "bigint", "decimal"),
         *("date", "datetime", "timestamp", "char", "varchar", "binary", "varbinary"),
@@ -61,7 +76,7 @@ def key_spans(session: Session, table: Table, size: int) -> list[Span]:
     if key is None:
         return [Span(name)]
     column, storage = key
-    cuts = _cuts(session, name, column, size) if column.data_type in _SORTED else []
+    cuts = _cuts(session, name, column, size) if column.data_type in SORTED else []
     ends = [None, *cuts, None]
     return [Span(name, KEYS, low, high, storage) for low, high in itertools.pairwise(ends)]
 
@@ -94,12 +109,16 @@ def _cuts(session: Session, name: TableName, column: Dest, size: int) -> list[st
     engine, rows, length = facts[0] if facts else ("", 0, 0)
     if (engine or "").lower() != "innodb" or not rows or (length or 0) <= size:
         return []
-    step = max(1, int(rows) * size // int(length))
+    return cuts_every(session, name, column, max(1, int(rows) * size // int(length)))
+
+
+def cuts_every(session: Session, name: TableName, column: Dest, step: int) -> list[str]:
+    """Every ``step`` rows a key; none where this user may make no temporary tables. Raises ConnectorError."""
     found: list[str] = []
     while (cut := _next_cut(session, name, column, found[-1] if found else None, step)) is not None:
         found.append(cut)
         if len(found) == 1 and not _can_hold(session, name, column.name, cut):
-            return []  # this user may make no temporary tables
+            return []
     return found
 
 
@@ -145,10 +164,17 @@ def narrowed(query: exp.Select, span: Span, above: bool = False) -> exp.Select:
         if span.kind == KEYS and value is not None:
             (column,) = columns_of(span)
             here = exp.column(column, table=source.alias, quoted=True)
-            bound = exp.Placeholder(this=_BOUND)  # unresolved, it is no SQL: nothing is read for it
-            bound.meta[_BOUND] = (span.table, column, value)
-            made.where(low(this=here, expression=bound), copy=False)
+            made.where(low(this=here, expression=bound_at(span.table, column, value)), copy=False)
     return made
+
+
+def bound_at(table: TableName, column: str, value: str) -> exp.Placeholder:
+    """What stands for a bound until :func:`bounded` has it: it is no SQL, so nothing is read for it."""
+    from sqlglot import exp
+
+    bound = exp.Placeholder(this=_BOUND)
+    bound.meta[_BOUND] = (table, column, value)
+    return bound
 
 
 def bounded(session: Session, query: exp.Expression) -> exp.Expression:
@@ -177,13 +203,18 @@ def within(session: Session, query: exp.Select, span: Span, above: bool = False)
 
 def _hold(session: Session, table: TableName, column: str, values: Sequence[str]) -> str:
     """One row of bounds, typed as the column; the session's last one goes."""
+    listed = ", ".join(f"{quoted(column)} AS b{at}" for at in range(len(values)))
+    return hold_rows(session, table, listed, [values])
+
+
+def hold_rows(session: Session, table: TableName, listed: str, rows: Sequence[Sequence[str]], made: str = "") -> str:
+    """A temporary table in the place of the session's last one: typed as a SELECT list over ``table``, with ``made`` definitions."""
     drop_bounds(session)
     name = f"dbmask_bounds_{secrets.token_hex(6)}"
-    listed = ", ".join(f"{quoted(column)} AS b{at}" for at in range(len(values)))
     source = quoted(table.schema, table.name)
     where = f"{session.where}: {table}"
     query = f"SELECT {listed} FROM {source} LIMIT 0"  # noqa: S608 - quoted names
-    session.run(f"CREATE TEMPORARY TABLE {quoted(name)} ENGINE=MEMORY {query}", where=where)
+    session.run(f"CREATE TEMPORARY TABLE {quoted(name)} {made} ENGINE=MEMORY {query}", where=where)
     session.bounds = name
     described = session.run(f"SHOW FULL COLUMNS FROM {quoted(name)}")
     dests = [
@@ -191,7 +222,7 @@ def _hold(session: Session, table: TableName, column: str, values: Sequence[str]
         for found, kind, collation, *_ in described
     ]
     loader = Loader(session, load_sql(name, dests, [d.in_bytes for d in dests], FORM), where)
-    loader.write(",".join(values).encode("latin-1") + b"\n", 1)
+    loader.write("".join(",".join(row) + "\n" for row in rows).encode("latin-1"), len(rows))
     loader.finish()
     return name
 
@@ -205,9 +236,17 @@ def drop_bounds(session: Session) -> None:
 
 def span_sum(session: Session, span: Span, columns: Sequence[str], place: TableName | None = None) -> PartSum:
     """Rows and checksum of a span, over these columns; of ``place``'s rows where another table is asked. Raises ConnectorError."""
+    name = place or span.table
+    query = sum_query(session, name, columns)
+    sql = within(session, query, Span(name, span.kind, span.low, span.high, span.storage)).sql(dialect="mysql")
+    ((rows, total),) = session.run(sql, where=f"{name}: reading")
+    return PartSum(int(rows), int(rows), "" if total is None else str(total))
+
+
+def sum_query(session: Session, name: TableName, columns: Sequence[str]) -> exp.Select:
+    """The number of a table's rows, and the sum of their hashes over these columns. Raises ConnectorError."""
     from sqlglot import exp
 
-    name = place or span.table
     known = session.run(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
         (name.schema, name.name),
@@ -222,12 +261,8 @@ def span_sum(session: Session, span: Span, columns: Sequence[str], place: TableN
     )
     number = exp.Anonymous(this="CONV", expressions=[half, exp.Literal.number(16), exp.Literal.number(10)])
     unsigned = exp.Cast(this=number, to=exp.DataType(this=exp.DType.UBIGINT))
-    query = exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"), exp.alias_(exp.Sum(this=unsigned), "s")).from_(
-        relation(name)
-    )
-    sql = within(session, query, Span(name, span.kind, span.low, span.high, span.storage)).sql(dialect="mysql")
-    ((rows, total),) = session.run(sql, where=f"{name}: reading")
-    return PartSum(int(rows), int(rows), "" if total is None else str(total))
+    total = exp.Sum(this=unsigned) if columns else exp.null()
+    return exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"), exp.alias_(total, "s")).from_(relation(name))
 
 
 def _framed(columns: Sequence[str], types: dict[str, str]) -> Iterator[exp.Expression]:

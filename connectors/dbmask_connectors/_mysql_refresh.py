@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,30 @@ from dbmask_connectors._mysql_parts import span_sum
 from dbmask_connectors._mysql_session import Session, quoted
 from dbmask_connectors._mysql_structure import Entry, entries
 
-__all__ = ["Part", "narrow", "reshaped", "state_of", "token_of", "touched", "why_whole", "write_token"]
+__all__ = [
+    "Kept",
+    "Part",
+    "narrow",
+    "reshaped",
+    "state_of",
+    "sum_of",
+    "tables_of",
+    "token_of",
+    "touched",
+    "why_whole",
+    "write_token",
+]
 
 _NOTE = "dbmask token"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table of which all but some parts goes on: these, and what the replica had in them."""
+
+    spans: Sequence[Span]
+    rows: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,8 @@ def why_whole(session: Session, structure: Structure) -> str:
     return ""
 
 
-def _tables(session: Session, database: str) -> list[str]:
+def tables_of(session: Session, database: str) -> list[str]:
+    """The replica's own tables. Raises ConnectorError."""
     own = {*swap.OWN, MARKER}
     return sorted(name for name, kind in relations(session, database) if kind == "BASE TABLE" and name not in own)
 
@@ -69,7 +91,7 @@ def _columns(session: Session, database: str) -> Iterator[tuple[Any, ...]]:
         "SELECT table_name, column_name, column_type, is_nullable, column_default, extra, collation_name, "
         "generation_expression FROM information_schema.columns WHERE table_schema = %s ORDER BY table_name, ordinal_position"
     )
-    there = set(_tables(session, database))
+    there = set(tables_of(session, database))
     return (row for row in session.run(sql, (database,)) if row[0] in there)
 
 
@@ -77,20 +99,39 @@ def _shape(session: Session, database: str) -> str:
     return hashlib.sha256(repr(list(_columns(session, database))).encode()).hexdigest()
 
 
-def _sum(session: Session, database: str, table: str) -> str:
+def sum_of(session: Session, database: str, table: str, spans: Iterable[Span] = ()) -> tuple[int, int]:
+    """Rows and checksum of a replica's table, or of parts of it. Raises ConnectorError."""
     columns = [row[1] for row in _columns(session, database) if row[0] == table]
-    found = span_sum(session, Span(TableName(database, table)), columns)
-    return f"{found.rows} {found.sum}"
+    place = TableName(database, table)
+    found = [span_sum(session, span, columns, place) for span in spans or (Span(place),)]
+    return sum(f.rows for f in found), sum(int(f.sum or 0) for f in found)
 
 
-def state_of(session: Session, database: str, since: str, swapped: Collection[TableName] | None) -> str:
-    """What :func:`reshaped` and :func:`touched` compare with, of a database that is built as a whole. Raises ConnectorError."""
+def _text(found: tuple[int, int]) -> str:
+    return f"{found[0]} {found[1]}"
+
+
+def state_of(
+    session: Session, database: str, since: str, swapped: Collection[TableName] | None, kept: Mapping[str, Kept]
+) -> str:
+    """What :func:`reshaped` and :func:`touched` compare with, of a database that is built as a whole. Raises ConnectorError.
+
+    Of ``kept`` tables only the parts that did not go on are looked at: checksums are sums.
+    """
     known: dict[str, str] = json.loads(since)["sums"] if since else {}
     names = {n.name for n in swapped} if swapped is not None else None
-    sums = {
-        name: _sum(session, database, name) if names is None or name in names else known[name]
-        for name in _tables(session, database)
-    }
+
+    def now(name: str) -> str:
+        if names is not None and name not in names:
+            return known[name]
+        own = kept.get(name)
+        if own is None:
+            return _text(sum_of(session, database, name))
+        rows, total = map(int, known[name].split())
+        fresh = sum_of(session, database, name, own.spans)
+        return _text((rows - own.rows + fresh[0], total - own.total + fresh[1]))
+
+    sums = {name: now(name) for name in tables_of(session, database)}
     return json.dumps({"shape": _shape(session, database), "sums": sums})
 
 
@@ -105,7 +146,7 @@ def touched(session: Session, database: str, since: Written) -> dict[TableName, 
     return {
         name: "somebody else wrote to it: its rows have another checksum"
         for name in since.rows
-        if _sum(session, database, name.name) != sums[name.name]
+        if _text(sum_of(session, database, name.name)) != sums[name.name]
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbmask.errors import ConnectorError, SnapshotGone
 from dbmask.schema import Schema, Table, TableName
 from dbmask.spi import Capabilities, PartSum, Reader, Shared, Span, Structure, TargetTable
+from dbmask_connectors import _mysql_compare as compare
 from dbmask_connectors import _mysql_parts as parts
 from dbmask_connectors._mysql_address import Address
 from dbmask_connectors._mysql_reader import MySQLReader, why_no_keys
@@ -163,6 +164,59 @@ class MySQLSource:
     def span_sum(self, reader: Reader, span: Span, columns: Sequence[str]) -> PartSum:
         """Rows and checksum of a span."""
         return parts.span_sum(_session_of(reader), span, columns)
+
+    def moment(self, reader: Reader) -> str:
+        """Nothing: rows do not tell when they were written."""
+        return ""
+
+    def still(self, reader: Reader, since: str) -> bool:
+        """Never."""
+        return False
+
+    def bounds(self, reader: Reader, table: Table, column: str, rows: int) -> list[str]:
+        """Keys as LOAD DATA reads them; none where the key's type keeps no order."""
+        return compare.bounds(_session_of(reader), table, column, rows)
+
+    def part_sums(
+        self,
+        reader: Reader,
+        table: Table,
+        column: str,
+        bounds: Sequence[str],
+        since: str,
+        values: Sequence[str] = (),
+    ) -> list[PartSum]:
+        """Rows and checksums, part by part."""
+        return compare.part_sums(_session_of(reader), table, column, bounds, values)
+
+    def changed(
+        self,
+        reader: Reader,
+        query: exp.Select,
+        table: Table,
+        column: str,
+        bounds: Sequence[str],
+        parts: Sequence[int],
+        since: str,
+    ) -> exp.Select:
+        """The query over parts' rows."""
+        return compare.changed(query, table, column, bounds, parts)
+
+    def highest(self, reader: Reader, table: Table, column: str) -> str | None:
+        """The highest value; None also where the column's type keeps no order."""
+        return compare.highest(_session_of(reader), table, column)
+
+    def beyond(
+        self, reader: Reader, query: exp.Select, table: Table, column: str, value: str, also: bool
+    ) -> exp.Select:
+        """The query over rows above a value."""
+        return compare.beyond(query, table, column, value, also)
+
+    def beyond_sum(
+        self, reader: Reader, table: Table, column: str, value: str, also: bool, values: Sequence[str] = ()
+    ) -> PartSum:
+        """Rows above a value, and their checksum."""
+        return compare.beyond_sum(_session_of(reader), table, column, value, also, values)
 
     def close(self) -> None:
         """Close the connection."""

@@ -20,6 +20,7 @@ from dbmask.spi import (
     TargetTable,
     Written,
 )
+from dbmask_connectors import _mysql_carry as carried
 from dbmask_connectors import _mysql_ledger as ledger
 from dbmask_connectors import _mysql_previous as previous
 from dbmask_connectors import _mysql_refresh as refreshed
@@ -64,6 +65,7 @@ class MySQLTarget:
         self._chunked = False
         self._token = ""
         self._partly: refreshed.Part | None = None
+        self._serving: carried.Carried | None = None
 
     @property
     def session(self) -> Session:
@@ -313,7 +315,16 @@ class MySQLTarget:
     def note(self, token: str, since: str = "", swapped: Collection[TableName] | None = None) -> str:
         """The token for the marker; the shape of what is built, and the checksums of its tables' rows."""
         self._token = token
-        return refreshed.state_of(self.session, self._area, since, swapped)
+        kept = self._serving.kept if self._serving is not None and swapped is not None else {}
+        return refreshed.state_of(self.session, self._area, since, swapped, kept)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[carried.Carried]:
+        """The replica, its tables locked against writers by a session of its own."""
+        database = self.address.database
+        with carried.held(self.address, database, refreshed.tables_of(self.session, database)):
+            self._serving = carried.Carried(self.session, database, self._area)
+            yield self._serving
 
     def broken(self, structure: Structure, swapped: Collection[TableName]) -> Mapping[str, int]:
         """Count the rows that break foreign keys from and to these tables. Raises ConnectorError."""
@@ -356,7 +367,7 @@ class MySQLTarget:
                 session.run("SET SESSION lock_wait_timeout = 600")  # what was being written is undone first
                 swap.end_sessions(session, self._name)
                 swap.drop(session, self._name)
-        self._name, self._built = "", None
+        self._name, self._built, self._serving = "", None, None
 
     def close(self) -> None:
         """Close connections; what was not published is removed."""

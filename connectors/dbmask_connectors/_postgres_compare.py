@@ -123,7 +123,7 @@ def part_sums(
         )
     fresh: sql.Composable = sql.SQL("count(*)")
     if since:
-        fresh = sql.SQL("count(*) FILTER (WHERE age(xmin) <= age({}::xid))").format(sql.Literal(_short(since)))
+        fresh = sql.SQL("count(*) FILTER (WHERE age(xmin) <= (SELECT age({}::xid)))").format(sql.Literal(_short(since)))
     sums: sql.Composable = sql.SQL("''")
     if values:
         row = sql.SQL(", ").join(map(sql.Identifier, values))

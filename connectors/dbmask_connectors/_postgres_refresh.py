@@ -149,7 +149,7 @@ class PostgresRefreshing:
 
         short = [str(int(x) % 2**32) for x in self._own]
         query = sql.SQL(
-            "SELECT count(*), count(*) FILTER (WHERE age(xmin) <= age({}::xid) AND NOT xmin::text = ANY({})) FROM {}"
+            "SELECT count(*), count(*) FILTER (WHERE age(xmin) <= (SELECT age({}::xid)) AND NOT xmin::text = ANY({})) FROM {}"
         ).format(sql.Literal(str(int(horizon) % 2**32)), sql.Literal(short), table_sql(name.schema, name.name))
         there, foreign = self.connection.execute(query).fetchone() or (0, 0)
         self._rows[name] = there
@@ -385,6 +385,9 @@ def refreshing(address: Address, marker: str, tables: Sequence[TargetTable]) -> 
             require_owner(connection, address, names)
         reader = LockedReader(connection, str(address), names)
         try:
+            with translated(str(address)):
+                # Where few rows of a large table change they are looked up: it has just been read, and is in memory as far as it fits.
+                connection.execute("SET LOCAL random_page_cost = 1.1")
             yield PostgresRefreshing(connection, reader, address, marker)
             with translated(str(address)):
                 connection.commit()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dbmask.cli.certificate import sign_option
 from dbmask.cli.common import (
+    certificate_option,
     format_option,
     key_option,
     load_policy,
@@ -34,6 +37,10 @@ __all__ = ["command"]
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes of a full clone."
 )
 @click.option("--max-rate", type=click.FloatRange(min=1), metavar="ROWS", help="Read at most so many rows a second.")
+@certificate_option(
+    "Write the run's certificate as JSON, and as a page (.html) beside it; {run} in its name is the run's number."
+)
+@sign_option
 @click.option("--overwrite", is_flag=True, help="Let the first run replace a target that is not empty.")
 @state_option
 @format_option
@@ -46,6 +53,8 @@ def command(
     print_unit: bool,
     jobs: int,
     max_rate: float | None,
+    certificate: str | None,
+    sign_with: str | None,
     overwrite: bool,
     state: str | None,
     form: str,
@@ -58,7 +67,8 @@ def command(
     others made in the replica and the job forbids.
     """
     if print_unit or daemon:
-        _service(policy, job, daemon, state, key_file)
+        more = {"--state": state, "--key-file": key_file, "--certificate": certificate, "--sign-with": sign_with}
+        _service(policy, job, daemon, [part for option, value in more.items() if value for part in (option, value)])
         return
     from dbmask.cloner import Options
     from dbmask.cloner.progress import Quiet, reporter
@@ -74,6 +84,8 @@ def command(
         options=Options(jobs, max_rate),
         overwrite=overwrite,
         say=lambda text: click.echo(text, err=True),
+        certificate=certificate,
+        sign_with=sign_with,
     )
     sides = _side_tables(loaded, job_named(loaded, job)[1], keys)
     if form == "json":
@@ -85,6 +97,7 @@ def command(
             "why": done.why,
             "tables": tables,
             "side_tables": sides,
+            "certificate": str(done.certificate_path) if done.certificate_path else None,
         }
         click.echo(json.dumps(facts, indent=2))
         return
@@ -100,6 +113,8 @@ def _say(done: RefreshResult) -> None:
             f"{table.name}: {table.rows_read:,} rows read, {table.rows:,} written{gone} ({table.mode}: {table.why})"
         )
     click.echo(f"Job {done.job}, run {done.run}: {done.rows_read:,} rows read, {done.rows_written:,} written.")
+    if done.certificate_path:
+        click.echo(f"Certificate: {done.certificate_path}")
 
 
 def _side_tables(policy: Any, job: Any, keys: Any) -> dict[str, int]:
@@ -115,8 +130,7 @@ def _side_tables(policy: Any, job: Any, keys: Any) -> dict[str, int]:
     return {str(d.table): d.masked for d in refresh_side_tables(policy, source, job.side_tables, keys=keys)}
 
 
-def _service(policy: str, job: str | None, daemon: bool, state: str | None, key_file: str | None) -> None:
-    more = [*(("--state", state) if state else ()), *(("--key-file", key_file) if key_file else ())]
+def _service(policy: str, job: str | None, daemon: bool, more: Sequence[str]) -> None:
     from dbmask.policy import Policy
 
     loaded = Policy.load(policy)

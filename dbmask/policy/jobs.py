@@ -89,6 +89,14 @@ class Job(BaseModel):
     side_tables: str | None = Field(
         default=None, min_length=1, description="The proxy's role whose side tables are kept fresh."
     )
+    certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where each run's certificate is written, relative to the policy; {run} is the run's number.",
+    )
+    sign_with: str | None = Field(
+        default=None, min_length=1, description="The file of the private key that signs certificates."
+    )
     notify: Notify | None = None
 
     @field_validator("schedule")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,10 @@ from dbmask.state.seal import Sealer
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["Brought", "Ends", "bring"]
+__all__ = ["STRETCHED", "Brought", "Ends", "bring", "keys_alone"]
 
-_STRETCHED = 8  # a part that has grown to so many times its size has the table cut anew
+STRETCHED = 8
+"""A part that has grown to so many times its size has the table cut anew."""
 
 
 @dataclass
@@ -108,7 +109,7 @@ def _diff(ends: Ends, job: TableJob, way: Way, known: Facts) -> Brought:
             # Where transactions told what is new, a checksum would cost one more look at the table: a run that needs
             # it reads these parts again.
             facts.parts[number] = (counted[number].rows, "" if since else keyed(counted[number], ends.sealer))
-        if max(rows for rows, _ in facts.parts) > _STRETCHED * max(PART_ROWS, total // len(facts.parts)):
+        if max(rows for rows, _ in facts.parts) > STRETCHED * max(PART_ROWS, total // len(facts.parts)):
             facts.bounds, facts.parts, _ = measured(ends.compare, ends.reader, job, ends.sealer)
     return _fitted(ends, job, made, total)
 
@@ -153,7 +154,7 @@ def _fitted(ends: Ends, job: TableJob, made: Brought, total: int | None) -> Brou
     way = made.way
     made.written, left = ends.target.settle(job.target, way.key, False)
     if total is not None and left > total and way.key and way.mode != "append":
-        query, writes = _keys(ends, job, way)
+        query, writes = keys_alone(job, way.key, ends.source.capabilities.dialect)
         _read(ends, writes, query, ends.target.keys())
         made.gone = ends.target.doomed(job.target, way.key)
     made.facts.rows = left - made.gone
@@ -167,9 +168,9 @@ def _fitted(ends: Ends, job: TableJob, made: Brought, total: int | None) -> Brou
     return whole
 
 
-def _keys(ends: Ends, job: TableJob, way: Way) -> tuple[exp.Select, TableJob]:
+def keys_alone(job: TableJob, key: Sequence[str], dialect: str) -> tuple[exp.Select, TableJob]:
     """The SELECT of all masked keys, and the job of it."""
-    units = tuple(u for u in job.plan.units if set(u.bound.outputs) & set(way.key))
+    units = tuple(u for u in job.plan.units if set(u.bound.outputs) & set(key))
     plan = replace(job.plan, units=units)
-    made: Reading = reading(plan, ends.source.capabilities.dialect)
+    made: Reading = reading(plan, dialect)
     return made.query, TableJob(plan, made, replace(job.target, columns=plan.writes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dbmask.cloner.certificate import Check
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.progress import Reporter
 from dbmask.cloner.resume import locked
@@ -24,7 +25,7 @@ from dbmask.spi import (
     SharedSource,
     Source,
     Structure,
-    SummedSource,
+    SumsBeyond,
     SwapsTables,
     Target,
     Written,
@@ -57,6 +58,8 @@ class Bringing:
     sealer: Sealer
     show: Reporter
     brought: dict[TableName, Brought] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    position: str = ""
 
 
 class Incremental(Bringing):
@@ -70,6 +73,7 @@ class Incremental(Bringing):
         tables = [job.target for job in self.jobs.values()]
         with target.refreshing(tables) as change, source.snapshot() as reader:
             self.show.phase("compare")
+            self.position = reader.position
             locked(source, reader, self.jobs)  # nobody may truncate or rewrite what is to be read
             special = self._special(change)
             reader.use_keys(pads_for((j.reading.query for j in self.jobs.values()), self.keys))
@@ -112,10 +116,15 @@ class Incremental(Bringing):
         return way_of(self.job, job, self.plan.schema.default_schema, known, special, secretly)
 
     def _check(self, change: Refreshing, counts: Mapping[TableName, int]) -> None:
-        expected = {n: self.brought[n].facts.rows for n in counts}
-        wrong = [f"{n}: {rows:,} rows, expected {expected[n]:,}" for n, rows in counts.items() if rows != expected[n]]
+        for name, rows in counts.items():
+            expected = self.brought[name].facts.rows
+            found = f"{rows:,} rows" if rows == expected else f"{rows:,} rows, expected {expected:,}"
+            figures = {"source": expected, "replica": rows}
+            self.checks.append(Check("rows", str(name), rows == expected, found, figures))
+        wrong = [(c.subject, c.found) for c in self.checks if not c.passed]
         if wrong:
-            raise CheckFailed("the refreshed replica does not have the rows that it should:\n" + "\n".join(wrong))
+            said = "\n".join(map(": ".join, wrong))
+            raise CheckFailed(f"the refreshed replica does not have the rows that it should:\n{said}", wrong)
 
     def _note(self, source: Source, reader: Reader, change: Refreshing) -> None:
         """The new baseline is stored first; it counts from the moment that the transaction is committed."""
@@ -143,7 +152,7 @@ def baseline_of(plan: Plan, keys: KeyRing, structure: str, source: Source, targe
 def comparable(source: Source, target: Target) -> bool:
     """Whether what changed can be told, and brought into a replica that is there."""
     rows = isinstance(source, ComparableSource) and isinstance(target, RefreshableTarget)
-    return rows or (isinstance(source, SummedSource) and isinstance(target, SwapsTables))
+    return rows or (isinstance(source, SumsBeyond) and isinstance(target, SwapsTables))
 
 
 def why_not(source: Source, target: Target, state: State, sealer: Sealer, job: str) -> tuple[str, Baseline | None]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dbmask.cloner import CloneResult, Options, clone
+from dbmask.cloner import certificate as cert
 from dbmask.cloner.book import place_of
 from dbmask.cloner.copying import TableJob
 from dbmask.cloner.order import foreign_key_order
@@ -35,13 +36,14 @@ from dbmask.refresher.baseline import (
     table_digest,
 )
 from dbmask.refresher.bring import Brought
+from dbmask.refresher.certify import Proof, of_refresh, proof_for
 from dbmask.refresher.exchange import Exchange, facts_of
 from dbmask.refresher.incremental import Anew, Incremental, baseline_of, comparable, why_not
 from dbmask.refresher.lock import only_run
 from dbmask.refresher.notify import tell
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure, SummedSource, SwapsTables, Target
+from dbmask.spi import ComparableSource, RefreshableTarget, Source, Structure, SwapsTables, Target
 from dbmask.state.seal import Sealer, sealer_for
 from dbmask.state.store import State, TableRow, default_folder, default_url, now
 
@@ -50,7 +52,7 @@ __all__ = ["RefreshResult", "job_named", "refresh"]
 
 @dataclass(frozen=True)
 class RefreshResult:
-    """What a run did: ``mode`` is "clone" or "incremental" and ``why`` says why; what became of each table."""
+    """What a run did: ``mode`` is "clone" or "incremental" and ``why`` says why; what became of each table; its certificate."""
 
     job: str
     run: int
@@ -58,6 +60,7 @@ class RefreshResult:
     why: str
     tables: Mapping[str, TableRow] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    certificate_path: Path | None = None
 
     @property
     def rows_read(self) -> int:
@@ -94,12 +97,14 @@ def refresh(
     options: Options | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] | None = None,
+    certificate: str | Path | None = None,
+    sign_with: str | Path | None = None,
 ) -> RefreshResult:
     """Run a job of the policy: a full clone the first time and where it must be, else what changed, in one step.
 
     ``say`` is told beforehand what is unusual: that everything is masked anew, and why. Raises CheckFailed (exit 3) for
     drift and for changes by others that the job forbids, before anything is touched; otherwise as `clone`, with the
-    replica as it was. The job's webhook is told either way.
+    replica as it was. The job's webhook is told either way. ``certificate`` and ``sign_with`` come before the job's own.
     """
     name, wanted = job_named(policy, job)
     folder = str(Path(policy.path).parent) if policy.path else ""
@@ -125,13 +130,16 @@ def refresh(
         one.show, one.options, one.overwrite = show or Quiet(), options or Options(), overwrite
         one.say, one.state_url = say or (lambda text: None), where
         try:
+            one.proof = proof_for(wanted, folder, run, certificate, sign_with)
             result = one.go()
         except BaseException as error:
             said = str(error) if isinstance(error, DbmaskError) else type(error).__name__
             opened.update(run, status="failed", finished=now(), error=said)
             _tell(hook, wanted, one, "failed", said)
             raise
-        opened.update(run, status="done", phase="", finished=now())
+        opened.update(run, status="done", phase="", certificate=str(one.proof.path or ""), finished=now())
+        if one.made is not None and one.proof.path is not None:
+            cert.write_certificate(one.made, one.proof.path, one.proof.signer)
         warning = _tell(hook, wanted, one, "done", "", result)
     return replace(result, warnings=(*result.warnings, warning)) if warning else result
 
@@ -144,7 +152,12 @@ def _tell(hook: str, job: Job, run: _Run, status: str, error: str, result: Refre
     row = run.state.run(run.number)
     report |= {"started": row.started, "finished": row.finished, "error": error}
     if result is not None:
-        report |= {"mode": result.mode, "rows_read": result.rows_read, "rows_written": result.rows_written}
+        report |= {
+            "certificate": str(result.certificate_path or ""),
+            "mode": result.mode,
+            "rows_read": result.rows_read,
+            "rows_written": result.rows_written,
+        }
     try:
         tell(hook, report)
     except DbmaskError as problem:
@@ -170,6 +183,8 @@ class _Run:
     overwrite: bool = False
     say: Callable[[str], None] = print
     state_url: str = ""
+    proof: Proof = field(default_factory=Proof)
+    made: cert.Certificate | None = None
 
     def go(self) -> RefreshResult:
         with ExitStack() as stack:
@@ -209,14 +224,24 @@ class _Run:
     ) -> RefreshResult:
         self.state.update(self.number, phase="rows", plan_digest=fresh.structure)
         ends = (self.job, self.name, plan, self.keys, source, target, structure, jobs)
-        with self.show:
-            if isinstance(target, SwapsTables):
-                exchange = Exchange(*ends, last, fresh, self.state, self.sealer, self.show)
-                brought = exchange.run()
-                fresh = exchange.counts
-            else:
-                brought = Incremental(*ends, last, fresh, self.state, self.sealer, self.show).run()
-        return self._done("incremental", "", {n: _row(n, b) for n, b in brought.items()}, fresh.token)
+        kind = Exchange if isinstance(target, SwapsTables) else Incremental
+        one = kind(*ends, last, fresh, self.state, self.sealer, self.show)
+        began, follows = cert.now(), self._follows()
+        try:
+            with self.show:
+                brought = one.run()
+        except CheckFailed as error:
+            said = of_refresh(one, self.policy, began, follows)
+            raise cert.failed(error, said, self.proof.path, self.proof.signer) from None
+        if self.proof.path is not None:
+            self.made = of_refresh(one, self.policy, began, follows)
+        token = one.counts.token if isinstance(one, Exchange) else fresh.token
+        return self._done("incremental", "", {n: _row(n, b) for n, b in brought.items()}, token)
+
+    def _follows(self) -> str:
+        """The run whose replica this one brings up to date, in words."""
+        done = self.state.latest("refresh", place_of(self.urls[1]), self.name, status="done")
+        return f"run {done.id}, which ended {done.finished}" if done else "a run that is not in this state database"
 
     def _require(self, plan: Plan, last: Baseline | None) -> None:
         """Raise CheckFailed for drift, PlanError for other problems."""
@@ -257,6 +282,8 @@ class _Run:
             "keep_previous": self.job.keep_previous,
             "overwrite": self.overwrite,
             "before_publish": measure,
+            "certificate": self.proof.path,
+            "sign_with": self.proof.key,
         }
         done = self._resumed(how) or clone(self.policy, *self.urls, **how)
         rows = {
@@ -286,25 +313,30 @@ class _Run:
         self.show.phase("checksums")
         made = baseline_of(built.plan, self.keys, structure_digest(built.structure, built.jobs), source, "", VERSION)
         for name, job in built.jobs.items():
-            if isinstance(source, SummedSource) and isinstance(target, SwapsTables):
-                made.tables[name] = facts_of(source, built.reader, job, self.sealer, built.rows[name])
-                continue
-            assert isinstance(source, ComparableSource)  # noqa: S101
-            rule = self.job.rule(name, built.plan.schema.default_schema)
-            column = (rule.column or "") if rule and job.plan.table.column(rule.column or "") else ""
-            bounds, parts, highest = measured(source, built.reader, job, self.sealer, column)
-            made.tables[name] = Facts(table_digest(job), built.rows[name], bounds, parts, highest, column)
+            made.tables[name] = self._facts(built, job)
         made.moment = source.moment(built.reader) if isinstance(source, ComparableSource) else ""
         made.target = target.built_identity()
         made.written = target.note(made.token)
         save(self.state, self.sealer, self.name, made)
         token.append(made.token)
 
+    def _facts(self, built: Built, job: TableJob) -> Facts:
+        source, default = built.source, built.plan.schema.default_schema
+        assert isinstance(source, ComparableSource)  # noqa: S101 - comparable has asked
+        rows = built.rows[job.plan.name]
+        if isinstance(built.target, SwapsTables):
+            return facts_of(source, built.reader, job, self.sealer, self.job, default, rows)
+        rule = self.job.rule(job.plan.name, default)
+        column = (rule.column or "") if rule and job.plan.table.column(rule.column or "") else ""
+        bounds, parts, highest = measured(source, built.reader, job, self.sealer, column)
+        return Facts(table_digest(job), rows, bounds, parts, highest, column)
+
     def _done(self, mode: str, why: str, rows: Mapping[TableName, TableRow], token: str) -> RefreshResult:
         self.state.set_tables(self.number, rows.values())
         if token:
             self.state.prune_baselines(self.name, [token])
-        return RefreshResult(self.name, self.number, mode, why, {str(n): r for n, r in rows.items()})
+        tables = {str(n): r for n, r in rows.items()}
+        return RefreshResult(self.name, self.number, mode, why, tables, certificate_path=self.proof.path)
 
 
 def _row(name: TableName, brought: Brought) -> TableRow:

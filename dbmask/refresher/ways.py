@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbmask.cloner.copying import TableJob
-from dbmask.cloner.sums import is_own
+from dbmask.cloner.sums import is_own, keeps
 from dbmask.policy.jobs import Job
 from dbmask.refresher.baseline import Facts, key_of, table_digest
 
-__all__ = ["Way", "way_of"]
+__all__ = ["Way", "leaves_gone", "swap_way", "usual_way", "way_of"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,31 @@ def way_of(
     if rule.mode in ("append", "watermark") and not secretly:
         return full(f"the last run's highest {column} cannot reach this source without a trace in its logs")
     return Way(rule.mode, "the job says so", key, column, rule.deletes != "none")
+
+
+def leaves_gone(way: Way) -> bool:
+    """Whether rows that the source does not have any more stay in the replica."""
+    return way.mode == "watermark" and not way.deletes
+
+
+def swap_way(
+    job: Job, table: TableJob, default_schema: str, known: Facts | None, special: str, secretly: bool = True
+) -> Way:
+    """As :func:`way_of`, where changed tables are built anew: their other rows go on by keys that source and replica share."""
+    way = way_of(job, table, default_schema, known, special, secretly)
+    if way.mode == "diff" and not secretly:
+        why = "keys of the last run cannot reach this source without a trace in its logs"
+        return replace(way, mode="full", why=why, forced=False)
+    needed = {"diff": way.key[:1], "watermark": way.key}.get(way.mode, ())
+    if not keeps(table, needed):
+        why = "its key is masked, so rows of the last run cannot be told from those that changed"
+        return replace(way, mode="full", why=why)
+    return way
+
+
+def usual_way(job: Job, table: TableJob, default_schema: str, secretly: bool = True) -> Way:
+    """The way of a table of which all is known."""
+    rule = job.rule(table.plan.name, default_schema)
+    column = (rule.column or "") if rule else ""
+    known = Facts(table_digest(table), 0, highest="", column=column)
+    return swap_way(job, table, default_schema, known, "", secretly)

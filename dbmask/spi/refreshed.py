@@ -14,7 +14,16 @@ from dbmask.spi.chunks import PartSum
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["ComparableSource", "Receiver", "RefreshableTarget", "Refreshing", "SwapsTables", "Written"]
+__all__ = [
+    "ComparableSource",
+    "Receiver",
+    "RefreshableTarget",
+    "Refreshing",
+    "Serving",
+    "SumsBeyond",
+    "SwapsTables",
+    "Written",
+]
 
 
 @runtime_checkable
@@ -70,6 +79,17 @@ class ComparableSource(Protocol):
         self, reader: Reader, query: exp.Select, table: Table, column: str, value: str, also: bool
     ) -> exp.Select:
         """The query over rows whose column is above the value; where ``also``, at it, and those without a value, too."""
+        ...
+
+
+@runtime_checkable
+class SumsBeyond(ComparableSource, Protocol):
+    """Such a source that also sums up what :meth:`ComparableSource.beyond` reads, without a look at the other rows. Optional."""
+
+    def beyond_sum(
+        self, reader: Reader, table: Table, column: str, value: str, also: bool, values: Sequence[str] = ()
+    ) -> PartSum:
+        """Rows, with a checksum of ``values`` columns."""
         ...
 
 
@@ -157,6 +177,47 @@ class RefreshableTarget(Protocol):
         ...
 
 
+class Serving(Protocol):
+    """A replica whose rows go on in tables that are built beside it. Nobody else writes to it meanwhile."""
+
+    def carry(
+        self, table: TargetTable, column: str = "", bounds: Sequence[str] = (), parts: Sequence[int] | None = None
+    ) -> int:
+        """Copy rows of a table: of some parts between ``bounds`` of a key column that is not masked, or all; their number."""
+        ...
+
+    def forget(self, table: TargetTable) -> None:
+        """Let go of what is built of a table."""
+        ...
+
+    def gone(
+        self,
+        table: TargetTable,
+        key: Sequence[str],
+        column: str = "",
+        bounds: Sequence[str] = (),
+        parts: Sequence[int] | None = None,
+    ) -> int:
+        """How many of the replica's rows, as in :meth:`carry`, have keys, which are not masked, that no row has that is built."""
+        ...
+
+    def note_new(self, table: TargetTable, key: Sequence[str]) -> None:
+        """The rows that are built so far are the new ones: rows of the same keys, which are not masked, do not go on."""
+        ...
+
+    def keys(self, table: TargetTable, key: Sequence[str]) -> Receiver:
+        """Takes the keys of all rows that a table is to have."""
+        ...
+
+    def rest(self, table: TargetTable, key: Sequence[str], among: bool = False) -> int:
+        """How many rows :meth:`carry_rest` would copy."""
+        ...
+
+    def carry_rest(self, table: TargetTable, key: Sequence[str], among: bool = False) -> int:
+        """Copy rows whose keys are not :meth:`note_new`'s and, where ``among``, are among :meth:`keys`; their number."""
+        ...
+
+
 @runtime_checkable
 class SwapsTables(Target, Protocol):
     """A target whose changed tables are built beside it and put in their places in one step. Optional.
@@ -187,6 +248,10 @@ class SwapsTables(Target, Protocol):
 
     def note(self, token: str, since: str = "", swapped: Collection[TableName] | None = None) -> str:
         """As RefreshableTarget.note; where ``swapped`` is given, the other tables are as they were ``since``."""
+        ...
+
+    def serving(self) -> AbstractContextManager[Serving]:
+        """The replica that is there, kept as it is until the block ends; `Target.publish` comes after it. Raises ConnectorError."""
         ...
 
     def broken(self, structure: Structure, swapped: Collection[TableName]) -> Mapping[str, int]:

@@ -157,9 +157,10 @@ class State:
         """Runs, the latest first; all of them where ``limit`` is 0."""
         return self._runs(limit=limit)
 
-    def latest(self, kind: str, target: str, job: str = "") -> RunRow | None:
-        """The last run of a kind into a target, whatever became of it."""
-        found = self._runs(limit=1, kind=kind, target=target, job=job)
+    def latest(self, kind: str, target: str, job: str = "", status: str = "") -> RunRow | None:
+        """The last run of a kind into a target, whatever became of it, or the last of this ``status``."""
+        more = {"status": status} if status else {}
+        found = self._runs(1, None, kind=kind, target=target, job=job, **more)
         return found[0] if found else None
 
     def _runs(self, limit: int = 0, number: int | None = None, **where: str) -> list[RunRow]:
