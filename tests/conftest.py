@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ def _own_state() -> Iterator[None]:
         patch.setenv("XDG_STATE_HOME", folder)
         yield
 
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SLOW = tuple(str(Path(__file__).parent / name) for name in ("proxy", "cloner", "connectors"))
 
