@@ -70,23 +70,25 @@ def command(
         more = {"--state": state, "--key-file": key_file, "--certificate": certificate, "--sign-with": sign_with}
         _service(policy, job, daemon, [part for option, value in more.items() if value for part in (option, value)])
         return
+    from dbmask.cli.found import failed_as
     from dbmask.cloner import Options
     from dbmask.cloner.progress import Quiet, reporter
     from dbmask.refresher import job_named, refresh
 
     loaded, keys = load_policy(policy, key_file)
-    done = refresh(
-        loaded,
-        job,
-        keys=keys,
-        state=state_url(state),
-        show=Quiet() if quiet else reporter(sys.stderr),
-        options=Options(jobs, max_rate),
-        overwrite=overwrite,
-        say=lambda text: click.echo(text, err=True),
-        certificate=certificate,
-        sign_with=sign_with,
-    )
+    with failed_as(form):
+        done = refresh(
+            loaded,
+            job,
+            keys=keys,
+            state=state_url(state),
+            show=Quiet() if quiet else reporter(sys.stderr),
+            options=Options(jobs, max_rate),
+            overwrite=overwrite,
+            say=lambda text: click.echo(text, err=True),
+            certificate=certificate,
+            sign_with=sign_with,
+        )
     sides = _side_tables(loaded, job_named(loaded, job)[1], keys)
     if form == "json":
         tables = {n: {k: v for k, v in asdict(t).items() if k != "name"} for n, t in done.tables.items()}

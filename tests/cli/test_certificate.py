@@ -155,6 +155,16 @@ def test_checks_that_fail_are_json_too(verb: list[str], more: list[str], capsys:
     assert "verification failed" in said.err
 
 
+def test_a_refresh_s_failed_checks_are_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leak()
+    with Path("p.yaml").open("a", encoding="utf-8") as policy:
+        policy.write('jobs: {nightly: {source: "sqlite:///shop.db", target: "sqlite:///other.db"}}\n')
+    capsys.readouterr()
+    assert run(["refresh", "p.yaml", "--state", f"sqlite:///{tmp_path}/s.db", "--quiet", "--format", "json"]) == 3
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["passed"] is False and [f["subject"] for f in facts["failed"]] == ["main.p.mail"]
+
+
 def test_where_the_failed_one_cannot_be_written_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     leak()
     Path("c.html").mkdir()

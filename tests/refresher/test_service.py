@@ -106,6 +106,17 @@ def test_a_state_database_s_url_is_handed_on_as_it_was_written(
     assert "env:STATE_URL" in said and "hush" not in said
 
 
+@pytest.mark.parametrize("way", ["--daemon", "--print-unit"])
+def test_where_certificates_go_is_handed_on(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("dbmask.refresher.daemon.serve", lambda policy, job, more, say: given.extend(more))
+    assert run(["refresh", "p.yaml", way, "--certificate", "c-{run}.json", "--sign-with", "c.key"]) == 0
+    said = capsys.readouterr().out + " ".join(given)
+    assert "--certificate" in said and "c-{run}.json" in said and "--sign-with c.key" in said
+
+
 def test_a_policy_that_breaks_under_the_daemon_is_told_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the schedules that were good stay."""
     monkeypatch.setattr("dbmask.refresher.daemon._LONGEST", 0.05)
