@@ -154,7 +154,11 @@ class Building:
         prune(self.target, keep)
 
     def write_back(self) -> None:
-        """Let the disk begin with what :meth:`publish` waits for, while the replica is verified."""
+        """Let the disk begin with what :meth:`publish` waits for, while the replica is verified.
+
+        Closing its descriptor gives up the POSIX locks that this process has on the file; nobody else can reach a file
+        that is being built, so that these guard nothing.
+        """
         path = self.path
 
         def begin() -> None:

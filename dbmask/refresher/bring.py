@@ -23,6 +23,9 @@ __all__ = ["STRETCHED", "Brought", "Ends", "bring", "keys_alone"]
 STRETCHED = 8
 """A part that has grown to so many times its size has the table cut anew."""
 
+_CUT_INTO = 256
+"""A large table is cut into so many parts at least, whatever its key: fewer are those of a table that was small."""
+
 
 @dataclass
 class Brought:
@@ -109,7 +112,7 @@ def _diff(ends: Ends, job: TableJob, way: Way, known: Facts) -> Brought:
             # Where transactions told what is new, a checksum would cost one more look at the table: a run that needs
             # it reads these parts again.
             facts.parts[number] = (counted[number].rows, "" if since else keyed(counted[number], ends.sealer))
-        if max(rows for rows, _ in facts.parts) > STRETCHED * max(PART_ROWS, total // len(facts.parts)):
+        if max(rows for rows, _ in facts.parts) > STRETCHED * max(PART_ROWS, total // max(len(facts.parts), _CUT_INTO)):
             facts.bounds, facts.parts, _ = measured(ends.compare, ends.reader, job, ends.sealer)
     return _fitted(ends, job, made, total)
 

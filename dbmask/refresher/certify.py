@@ -53,7 +53,7 @@ def of_refresh(made: Bringing, policy: Policy, began: str, follows: str) -> cert
             table["refreshed"] = {**facts, "removed": one.gone}
     kinds = {check.kind for check in made.checks}
     counted = {check.subject for check in made.checks if check.kind == "rows"}
-    unseen = [_NOT_SEARCHED]
+    unseen = [_NOT_SEARCHED, *made.unseen]
     unseen += [] if "unchanged" in kinds else [_NOT_COMPARED]
     unseen += [] if "foreign key" in kinds else [_KEYS]
     unseen += [

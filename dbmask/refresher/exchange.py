@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from dbmask.cloner.certificate import Check
 from dbmask.cloner.copying import TableJob
-from dbmask.cloner.verify import verify_rows, verify_shares
+from dbmask.cloner.verify import count_rows, verify_rows, verify_shares
 from dbmask.errors import CheckFailed
 from dbmask.planner import pads_for
 from dbmask.policy.jobs import Job
 from dbmask.refresher.baseline import Baseline, Facts, save
 from dbmask.refresher.bring import Brought
-from dbmask.refresher.incremental import Anew, Bringing
+from dbmask.refresher.incremental import Anew, Bringing, counted
 from dbmask.refresher.rebuild import Built, Looked, build, look, measure
 from dbmask.refresher.ways import leaves_gone, swap_way, usual_way
 from dbmask.schema import TableName
@@ -70,12 +70,9 @@ class Exchange(Bringing):
 
     def _look(self, looked: Looked, target: SwapsTables) -> None:
         """Find what is to be built anew: by both ends' rows, which both compute at once. Raises CheckFailed where the job forbids it."""
-        forbidden = self.job.on_local_change == "fail"
         since = Written(self.last.written, {t.name: 0 for t in self.structure.tables})
-        if target.reshaped(since):
-            said = "somebody else changed the structure of the replica's tables"
-            raise CheckFailed(said) if forbidden else Anew(said)
-        special = self._special()
+        self.same_form(target.reshaped(since))
+        special = self.for_all()
         self._stale = dict(special)
         with ThreadPoolExecutor(1) as pool:
             touching = pool.submit(target.touched, since)
@@ -86,23 +83,13 @@ class Exchange(Bringing):
             except BaseException:
                 target.abort()  # what the replica's server still computes ends
                 raise
-        if touched and forbidden:
-            said = "\n".join(f"{n}: {why}" for n, why in touched.items())
-            raise CheckFailed(f"the replica was changed by others:\n{said}")
+        self.allowed(touched)
         for name, why in touched.items():
             if name in special:
                 continue
             self._stale[name] = why
             if name in self.jobs:
                 self._compare(looked, self.jobs[name])
-
-    def _special(self) -> dict[TableName, str]:
-        """Tables that are built anew whatever changed in them, and why."""
-        if self.last.keys != self.fresh.keys:
-            return dict.fromkeys(self.jobs, "the masking key or the epoch has changed")
-        if self.last.version != self.fresh.version:
-            return dict.fromkeys(self.jobs, f"the last run was of dbmask {self.last.version}")
-        return {}
 
     def _compare(self, looked: Looked, job: TableJob) -> None:
         """Say of one table whether it is built anew, and of what, by the snapshot that its rows would be read from."""
@@ -140,8 +127,9 @@ class Exchange(Bringing):
         dialects = self.source.capabilities.dialect, target.capabilities.dialect
         with target.reader() as replica:
             checks = verify_rows([p for p in plans if p.name not in kept], rows, reader, replica, dialects[0])
-            checks += [self._left(n, replica, dialects[1]) for n in kept]
-            checks += verify_shares(plans, rows, reader, replica, dialects, self.keys)[0]
+            checks += [counted(n, self._built[n], count_rows(replica, self.jobs[n].plan.table)) for n in kept]
+            shares, self.unseen = verify_shares(plans, rows, reader, replica, dialects, self.keys)
+        checks += shares
         for key, count in target.broken(self.structure, self._stale).items():
             found = f"{count} rows refer to nothing" if count else "every row refers to one that is there"
             checks.append(Check("foreign key", key, count == 0, found, {"broken": count}))
@@ -149,13 +137,6 @@ class Exchange(Bringing):
         wrong = [(c.subject, c.found) for c in checks if not c.passed]
         if wrong:
             raise CheckFailed("verification failed:\n" + "\n".join(map(": ".join, wrong)), wrong)
-
-    def _left(self, name: TableName, replica: Reader, dialect: str) -> Check:
-        """The count of a table in which rows stay that the source does not have any more."""
-        rows = self._built[name].facts.rows
-        found = verify_rows([self.jobs[name].plan], {name: rows}, replica, replica, dialect)[0]
-        said = f"{rows:,} rows, with those that the source does not have any more (`deletes: none`)"
-        return Check(found.kind, found.subject, found.passed, said if found.passed else found.found, {"replica": rows})
 
     def _exchange(self, target: SwapsTables) -> None:
         """The new baseline is stored first; it counts from the moment that its token is swapped in with the tables."""

@@ -15,7 +15,7 @@ from dbmask.planner import Plan, pads_for
 from dbmask.policy.jobs import Job
 from dbmask.refresher.baseline import Baseline, columns_of, load, save
 from dbmask.refresher.bring import Brought, Ends, bring
-from dbmask.refresher.ways import Way, way_of
+from dbmask.refresher.ways import Way, leaves_gone, way_of
 from dbmask.schema import TableName
 from dbmask.spi import (
     ComparableSource,
@@ -33,7 +33,7 @@ from dbmask.spi import (
 from dbmask.state.seal import Sealer
 from dbmask.state.store import State
 
-__all__ = ["Anew", "Bringing", "Incremental", "baseline_of", "comparable", "why_not"]
+__all__ = ["Anew", "Bringing", "Incremental", "baseline_of", "comparable", "counted", "why_not"]
 
 
 class Anew(ConnectorError):
@@ -59,11 +59,32 @@ class Bringing:
     show: Reporter
     brought: dict[TableName, Brought] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     position: str = ""
+
+    def same_form(self, reshaped: bool) -> None:
+        """Raise where the replica's tables are ``reshaped``: CheckFailed where the job forbids others' changes, else Anew."""
+        if reshaped:
+            said = "somebody else changed the structure of the replica's tables"
+            raise CheckFailed(said) if self.job.on_local_change == "fail" else Anew(said)
+
+    def allowed(self, touched: Mapping[TableName, str]) -> None:
+        """Raise CheckFailed where others wrote to tables and the job forbids it."""
+        if touched and self.job.on_local_change == "fail":
+            said = "\n".join(f"{n}: {why}" for n, why in touched.items())
+            raise CheckFailed(f"the replica was changed by others:\n{said}")
+
+    def for_all(self) -> dict[TableName, str]:
+        """Every table with the reason for which all of its rows are masked anew; empty where there is none."""
+        if self.last.keys != self.fresh.keys:
+            return dict.fromkeys(self.jobs, "the masking key or the epoch has changed")
+        if self.last.version != self.fresh.version:
+            return dict.fromkeys(self.jobs, f"the last run was of dbmask {self.last.version}")
+        return {}
 
 
 class Incremental(Bringing):
-    """One such run, in one transaction on the target. ``facts`` are those that a new baseline has in common with a clone's."""
+    """One such run, in one transaction on the target."""
 
     def run(self) -> dict[TableName, Brought]:
         """Bring the replica up to date. Raises ConnectorError, MaskError and CheckFailed, with all as it was."""
@@ -80,25 +101,17 @@ class Incremental(Bringing):
             self._bring(source, reader, change, special)
             changed = {n: b.way.key for n, b in self.brought.items() if b.changed}
             counts = change.exchange(self.structure, changed, self.show.phase)
-            self._check(change, counts)
+            self._check(counts)
             self._note(source, reader, change)
         return self.brought
 
     def _special(self, change: Refreshing) -> dict[TableName, str]:
         """Tables that are written anew whatever changed in the source, and why. Raises CheckFailed where the job forbids it."""
         since = Written(self.last.written, {n: f.rows for n, f in self.last.tables.items()})
-        if change.reshaped(since):
-            said = "somebody else changed the structure of the replica's tables"
-            raise CheckFailed(said) if self.job.on_local_change == "fail" else Anew(said)
+        self.same_form(change.reshaped(since))
         touched = change.touched(since)
-        if touched and self.job.on_local_change == "fail":
-            said = "\n".join(f"{n}: {why}" for n, why in touched.items())
-            raise CheckFailed(f"the replica was changed by others:\n{said}")
-        if self.last.keys != self.fresh.keys:
-            return dict.fromkeys(self.jobs, "the masking key or the epoch has changed")
-        if self.last.version != self.fresh.version:
-            return dict.fromkeys(self.jobs, f"the last run was of dbmask {self.last.version}")
-        return dict(touched)
+        self.allowed(touched)
+        return self.for_all() or dict(touched)
 
     def _bring(self, source: Source, reader: Reader, change: Refreshing, special: Mapping[TableName, str]) -> None:
         assert isinstance(source, ComparableSource)  # noqa: S101
@@ -115,12 +128,8 @@ class Incremental(Bringing):
         known, secretly = self.last.tables.get(job.plan.name), self.source.capabilities.keys_in_session
         return way_of(self.job, job, self.plan.schema.default_schema, known, special, secretly)
 
-    def _check(self, change: Refreshing, counts: Mapping[TableName, int]) -> None:
-        for name, rows in counts.items():
-            expected = self.brought[name].facts.rows
-            found = f"{rows:,} rows" if rows == expected else f"{rows:,} rows, expected {expected:,}"
-            figures = {"source": expected, "replica": rows}
-            self.checks.append(Check("rows", str(name), rows == expected, found, figures))
+    def _check(self, counts: Mapping[TableName, int]) -> None:
+        self.checks += [counted(name, self.brought[name], rows) for name, rows in counts.items()]
         wrong = [(c.subject, c.found) for c in self.checks if not c.passed]
         if wrong:
             said = "\n".join(map(": ".join, wrong))
@@ -133,6 +142,20 @@ class Incremental(Bringing):
         self.fresh.written = change.note(self.fresh.token)
         self.fresh.tables = {n: b.facts for n, b in self.brought.items()}
         save(self.state, self.sealer, self.name, self.fresh)
+
+
+def counted(name: TableName, brought: Brought, rows: int) -> Check:
+    """Whether a table has the rows that it should; where rows stay that the source does not have, this says so."""
+    expected = brought.facts.rows
+    stay = leaves_gone(brought.way)
+    figures = {"replica": rows} if stay else {"source": expected, "replica": rows}
+    if rows != expected:
+        found = f"{rows:,} rows, expected {expected:,}"
+    else:
+        found = f"{rows:,} rows" + (
+            ", with those that the source does not have any more (`deletes: none`)" if stay else ""
+        )
+    return Check("rows", str(name), rows == expected, found, figures)
 
 
 def baseline_of(plan: Plan, keys: KeyRing, structure: str, source: Source, target: str, version: str) -> Baseline:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from dbmask.cli import cli
-from dbmask.cloner import CloneResult, apply, clone
+from dbmask.cloner import CloneResult, ahead, apply, clone
 from dbmask.errors import CheckFailed, ConnectorError, PlanError, UsageError
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
@@ -257,7 +257,9 @@ def check(done: CloneResult, found: list[Any]) -> None:
     assert len(found) == 3 and not any("a" in str(row) and "Ada" in str(row) for row in found)
 
 
-def test_a_sqlite_file(small: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("worth", [1, ahead.WORTH], ids=["searched by a process of its own", ""])
+def test_a_sqlite_file(small: str, tmp_path: Path, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "WORTH", worth)
     done = apply(policy(), small, "copy.db", keys=example_keys())
     check(done, ask(small, "SELECT name FROM person"))
     assert ask(small, "PRAGMA foreign_key_check") == []

@@ -95,6 +95,18 @@ def test_it_is_signed_by_the_command_line_s_key(
     assert not list(night.folder.glob("night-*"))
 
 
+def test_rows_that_stay_are_told_as_that(night: Night) -> None:
+    night.policy = night.policy.replace("column: changed}", "column: changed, deletes: none}")
+    night.refresh()
+    night.sql(
+        "DELETE FROM account WHERE holder = 'Holder 9'; UPDATE account SET changed = '2025-01-01' WHERE holder = 'Holder 4'"
+    )
+    made = _read(night.refresh().certificate_path)
+    (check,) = (c for c in made["checks"] if (c["kind"], c["subject"]) == ("rows", "public.account"))
+    assert check["passed"] and check["figures"] == {"replica": 30}
+    assert check["found"] == "30 rows, with those that the source does not have any more (`deletes: none`)"
+
+
 def test_a_place_that_takes_no_file_is_told_before_anything_is_touched(night: Night) -> None:
     night.refresh()
     before = night.replica()
@@ -114,8 +126,8 @@ def test_a_run_whose_counts_do_not_fit_says_so_in_its_certificate(
     night.sql("UPDATE person SET name = 'Other' WHERE id = 1")
     real = Incremental._check
 
-    def check(self: Any, change: Any, counts: Any) -> None:
-        real(self, change, {n: rows - 1 for n, rows in counts.items()})
+    def check(self: Any, counts: Any) -> None:
+        real(self, {n: rows - 1 for n, rows in counts.items()})
 
     monkeypatch.setattr(Incremental, "_check", check)
     with pytest.raises(CheckFailed, match=r"person: 39 rows, expected 40") as failed:
@@ -131,11 +143,12 @@ def test_mariadb_s_tables_are_checked_before_they_are_swapped_in(
     source, target = f"{NAME}_src", f"{NAME}_dst"
     mariadb.create_database(source)
     script = "CREATE TABLE a (id int PRIMARY KEY, mail varchar(80)); CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a (id)); "
+    script += "CREATE TABLE bare (mail varchar(80)); "
     mariadb.mysql(source, script + "INSERT INTO a VALUES (1, 'ann@shop.example'); INSERT INTO b VALUES (1, 1)")
     monkeypatch.setenv("PROOF_SOURCE", mariadb.url(source))
     monkeypatch.setenv("PROOF_TARGET", mariadb.url(target))
     policy = Policy.from_text(
-        "version: 1\ntables: {a: {columns: {id: keep, mail: hash}}, b: keep}\n"
+        "version: 1\ntables: {a: {columns: {id: keep, mail: hash}}, b: keep, bare: {columns: {mail: hash}}}\n"
         "jobs: {nightly: {source: 'env:PROOF_SOURCE', target: 'env:PROOF_TARGET', keep_previous: 0}}",
         "yaml",
     )
@@ -143,13 +156,16 @@ def test_mariadb_s_tables_are_checked_before_they_are_swapped_in(
     how: dict[str, Any] = {"keys": keys, "state": f"sqlite:///{tmp_path / 's.db'}", "certificate": tmp_path / "c.json"}
     try:
         refresh(policy, **how)
-        mariadb.mysql(source, "INSERT INTO a VALUES (2, 'bob@shop.example')")
+        mariadb.mysql(
+            source, "INSERT INTO a VALUES (2, 'bob@shop.example'); INSERT INTO bare VALUES ('dan@shop.example')"
+        )
         done = refresh(policy, **how)
         made = _read(done.certificate_path)
         assert done.mode == "incremental" and made["passed"]
         kinds = {(c["kind"], c["subject"].rpartition(".")[2]) for c in made["checks"]}
         assert kinds >= {("rows", "a"), ("unchanged", "mail")}
         assert any(kind == "foreign key" for kind, _ in kinds)
+        assert any("bare: has no primary key in the replica" in said for said in made["not_looked_at"])
         mariadb.mysql(source, "INSERT INTO a VALUES (3, 'cyd@shop.example')")
 
         def stayed(plans: Any, *_: Any) -> Any:

@@ -236,6 +236,22 @@ def test_the_command_line(night: Night, capsys: pytest.CaptureFixture[str], monk
     assert "NIGHT_SOURCE is not set" in capsys.readouterr().err
 
 
+def test_a_table_that_grew_from_one_part_is_cut_anew(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("baseline", "bring"):
+        monkeypatch.setattr(f"dbmask.refresher.{module}.PART_ROWS", 20)
+    night.sql("DELETE FROM item WHERE id > 15")
+    assert night.refresh().tables["public.item"].chunks == 1
+    night.sql(
+        "INSERT INTO item (person, code, label, amount) SELECT 1, 'n' || i, 'l', i FROM generate_series(1, 500) i"
+    )
+    night.refresh()
+    night.sql("UPDATE item SET label = 'Other' WHERE code = 'n400'")
+    monkeypatch.setattr(PostgresSource, "still", lambda *_: False)
+    done = night.refresh().tables["public.item"]
+    assert done.chunks >= 20 and done.rows_read <= 20
+    assert night.replica() == night.fresh()
+
+
 def test_raw_keys_reach_no_log_of_the_servers_and_no_file(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbmask.refresher.baseline.PART_ROWS", 3)
     night.sql("""
