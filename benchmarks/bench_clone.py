@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import Result, compare, report
+from harness import Result, compare, report, warm_memory
 
 from dbmask.cloner import Options, clone
 from dbmask.masks.build import example_keys
@@ -84,6 +84,7 @@ def sqlite(folder: Path) -> list[Result]:
                 "INSERT SELECT",
                 lambda s=source, t=target: _insert_select(s, t),
                 ">= 0.4",
+                before=lambda s=size: warm_memory(64 + s // 1_000),
             )
         )
         print(f"peak memory of one such clone: {_peak(ONE_KEYED, *urls)} MB", file=sys.stderr, flush=True)
@@ -158,9 +159,9 @@ def postgres(url: str, port: int, bin_: Path) -> list[list[Result]]:
 
             urls = (f"{base}/{source}", f"{base}/bench_replica")
             run = lambda u=urls, p=policy, j=jobs: _clone(p, *u, j)  # noqa: E731
-            made.append(
-                compare(f"PostgreSQL clone, {name}, verified", size, run, "psql COPY + key", raw, target, runs=3)
-            )
+            warm = lambda s=size: warm_memory(64 + s // 1_000)  # noqa: E731
+            title = f"PostgreSQL clone, {name}, verified"
+            made.append(compare(title, size, run, "psql COPY + key", raw, target, runs=3, before=warm))
         out.append(made)
     return out
 

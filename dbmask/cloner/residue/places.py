@@ -32,12 +32,16 @@ _LOOKED_IN = (*_SEARCHED, Kind.JSON, Kind.OTHER)
 
 @dataclass
 class Searched:
-    """One masked column: the hashes of its telling values, each once, sorted; how many values were read."""
+    """One masked column: the hashes of its telling values, each once, sorted; how many values were read.
+
+    ``signed`` says that each of the values holds the sign that :mod:`dbmask.cloner.residue.signs` looks for.
+    """
 
     name: str
     hashes: Hashes
     seen: int
     modulus: int
+    signed: bool = False
     found: Counter[str] = field(default_factory=Counter)
 
 
@@ -52,13 +56,13 @@ class Place:
     seen: int = 0
 
 
-def searched(name: str, parts: Sequence[Hashes], seen: int, modulus: int) -> Searched:
+def searched(name: str, parts: Sequence[Hashes], seen: int, modulus: int, signed: bool) -> Searched:
     """A masked column with the fingerprints of its values; what so many have that it is nobody's is left out."""
     import numpy as np
 
     all_of = np.concatenate(parts) if parts else np.empty(0, np.int64)
     each, times = distinct(all_of)
-    return Searched(name, each[times <= max(20, _COMMON * len(all_of))], seen, modulus)
+    return Searched(name, each[times <= max(20, _COMMON * len(all_of))], seen, modulus, signed)
 
 
 def note_hits(place: Place, hits: Hashes, wanted: Sequence[Searched]) -> None:
@@ -102,6 +106,10 @@ class Sides:
     def modulus(self, plan: TablePlan) -> int:
         """One row in how many is read of a table."""
         return max(1, self.rows.get(plan.name, 0) // WHOLE_ROWS)
+
+    def sampled(self, plan: TablePlan) -> int:
+        """How many rows of a table are looked at."""
+        return self.rows.get(plan.name, 0) // self.modulus(plan)
 
     def of_source(self, plan: TablePlan, columns: Sequence[ColumnPlan], modulus: int = 0) -> exp.Select:
         """A query of columns of the source, called c0, c1, ..., over the rows that the clone reads."""

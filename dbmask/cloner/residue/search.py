@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.certificate import Check
 from dbmask.cloner.residue.places import Place, Searched, Sides, all_of, fit_columns, note_hits, places_of, searched
+from dbmask.cloner.residue.signs import SIGN, looks
 from dbmask.cloner.residue.suspects import Suspects, telling_columns
 from dbmask.cloner.residue.texts import inner_texts, long_numbers, long_texts, texts_of
 from dbmask.errors import UsageError
@@ -157,19 +158,21 @@ class _Values:
                 self._gather(plan, columns[plan.name], source)
 
     def _gather(self, plan: TablePlan, fit: Sequence[ColumnPlan], source: Reader) -> None:
-        tell = telling_columns(plan, fit, self._sides, source)
+        tell, _ = telling_columns(plan, fit, self._sides, source)
         self.low += [f"{plan.name}.{c.column.name}" for c in fit if c not in tell]
         if not tell:
             return
         hashes: list[list[Hashes]] = [[] for _ in tell]
-        present = [0] * len(tell)
+        present, signed = [0] * len(tell), [True] * len(tell)
         for batch in texts_of(source, self._sides.of_source(plan, tell)):
             for i, values in enumerate(batch):
                 present[i] += len(values) - values.count(None)
                 number = tell[i].column.type.kind is Kind.INTEGER
-                hashes[i].append(_hashed(long_numbers(values) if number else telling_among(long_texts(values))))
-        for c, parts, seen in zip(tell, hashes, present, strict=True):
-            one = searched(f"{plan.name}.{c.column.name}", parts, seen, self._sides.modulus(plan))
+                texts = long_numbers(values) if number else telling_among(long_texts(values))
+                signed[i] = signed[i] and all(SIGN in text for text in texts)
+                hashes[i].append(_hashed(texts))
+        for c, parts, seen, all_of_them in zip(tell, hashes, present, signed, strict=True):
+            one = searched(f"{plan.name}.{c.column.name}", parts, seen, self._sides.modulus(plan), all_of_them)
             if 2 * sum(map(len, parts)) < seen or not len(one.hashes):
                 self.low.append(one.name)
             else:
@@ -181,9 +184,8 @@ class _Values:
             return
         every = all_of(self.wanted)
         for plan in self._plans:
-            here = places[plan.name]
-            if here:
-                for batch in texts_of(replica, self._sides.of_replica(plan, here)):
+            for here, query in looks(self._sides, plan, places[plan.name], self.wanted):
+                for batch in texts_of(replica, query):
                     for place, values in zip(here, batch, strict=True):
                         note_hits(place, every.among(_hashed(_present(place, values))), self.wanted)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbmask.cloner.prints import Membership
 from dbmask.cloner.residue.places import Place, Searched, Sides, all_of, note_hits, searched
+from dbmask.cloner.residue.signs import SIGN, lacks_sign, looks
 from dbmask.cloner.residue.texts import SHORT, inner_texts, long_numbers, long_texts, texts_of
 from dbmask.errors import ConnectorError
 from dbmask.planner import ColumnPlan, TablePlan
@@ -55,10 +56,10 @@ class Suspects:
         """Read the source. Raises ConnectorError."""
         assert isinstance(source, PrintsTexts)  # noqa: S101 - the caller has asked
         for plan in plans:
-            tell = telling_columns(plan, columns[plan.name], self.sides, source)
+            tell, signed = telling_columns(plan, columns[plan.name], self.sides, source)
             self.low += [f"{plan.name}.{c.column.name}" for c in columns[plan.name] if c not in tell]
             if tell:
-                self.wanted += _wanted(plan, tell, source, self.sides, self.seed)
+                self.wanted += _wanted(plan, tell, source, self.sides, self.seed, signed)
         self.low += [one.name for one in self.wanted if not len(one.hashes)]
         self.wanted = [one for one in self.wanted if len(one.hashes)]
 
@@ -87,24 +88,34 @@ class Suspects:
     ) -> None:
         """Look in the columns of a table, and at the words in those that hold more than one value."""
         assert isinstance(replica, PrintsTexts)  # noqa: S101 - agree has asked
-        query = _without_short(self.sides.of_replica(plan, places), [p.column.column.type.kind for p in places])
+        for here, query in looks(self.sides, plan, places, self.wanted):
+            self._look_at_prints(here, query, every, replica)
+        wordy = [p for p in places if not p.whole and p.column.column.type.kind is not Kind.INTEGER]
+        for here, query in looks(self.sides, plan, wordy, self.wanted):
+            self._look_at_words(here, query, every, source, replica)
+
+    def _look_at_prints(
+        self, places: Sequence[Place], query: exp.Select, every: Membership, replica: PrintsTexts
+    ) -> None:
+        query = _without_short(query, [p.column.column.type.kind for p in places])
         for batch in replica.read_prints(query, self.seed):
             for place, column in zip(places, batch.T, strict=True):
                 place.seen += int((column != 0).sum())
                 note_hits(place, every.among(column[column != 0]), self.wanted)
-        wordy = [p for p in places if not p.whole and p.column.column.type.kind is not Kind.INTEGER]
-        if not wordy:
-            return
-        held: list[list[str]] = [[] for _ in wordy]
-        for texts in texts_of(replica, self.sides.of_replica(plan, wordy)):
-            for place, values, words in zip(wordy, texts, held, strict=True):
+
+    def _look_at_words(
+        self, places: Sequence[Place], query: exp.Select, every: Membership, source: PrintsTexts, replica: Reader
+    ) -> None:
+        held: list[list[str]] = [[] for _ in places]
+        for texts in texts_of(replica, query):
+            for place, values, words in zip(places, texts, held, strict=True):
                 inner = inner_texts(long_texts(values))
                 place.seen += len(inner)
                 words += telling_among(inner)
                 if len(words) >= _WORDS:
                     note_hits(place, every.among(source.prints_of(words, self.seed)), self.wanted)
                     words.clear()
-        for place, words in zip(wordy, held, strict=True):
+        for place, words in zip(places, held, strict=True):
             if words:
                 note_hits(place, every.among(source.prints_of(words, self.seed)), self.wanted)
 
@@ -120,33 +131,66 @@ def _probed(reader: Reader, seed: int) -> list[int]:
     return made
 
 
-def telling_columns(plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides, source: Reader) -> list[ColumnPlan]:
-    """The columns of which half of a sample's values are telling; all where there is no key to take a sample by."""
+def telling_columns(
+    plan: TablePlan, fit: Sequence[ColumnPlan], sides: Sides, source: Reader
+) -> tuple[list[ColumnPlan], bool]:
+    """The columns of which half of a sample's values are telling; all where there is no key to take a sample by.
+
+    Also whether all telling values of these may hold the sign, by the sample.
+    """
     count = sides.rows.get(plan.name, 0)
     if not fit or count <= 2 * _SAMPLE:
-        return list(fit)
+        return list(fit), True
     query = sides.of_source(plan, fit, count // _SAMPLE)
     if query.args.get("where") is None:
-        return list(fit)
-    seen, told = [0] * len(fit), [0] * len(fit)
+        return list(fit), True
+    seen, told, signed = [0] * len(fit), [0] * len(fit), [0] * len(fit)
     for batch in source.read(query):
         for i, values in enumerate(batch):
             seen[i] += len(values) - values.count(None)
             number = fit[i].column.type.kind is Kind.INTEGER
-            told[i] += len(long_numbers(values) if number else telling_among(long_texts(values)))
-    return [c for c, n, of in zip(fit, told, seen, strict=True) if 2 * n >= of]
+            texts = long_numbers(values) if number else telling_among(long_texts(values))
+            told[i] += len(texts)
+            signed[i] += sum(SIGN in text for text in texts)
+    chosen = [i for i in range(len(fit)) if 2 * told[i] >= seen[i]]
+    return [fit[i] for i in chosen], all(told[i] == signed[i] for i in chosen)
 
 
 def _wanted(
-    plan: TablePlan, tell: Sequence[ColumnPlan], source: PrintsTexts, sides: Sides, seed: int
+    plan: TablePlan, tell: Sequence[ColumnPlan], source: PrintsTexts, sides: Sides, seed: int, signed: bool
 ) -> list[Searched]:
-    query = _without_short(sides.of_source(plan, tell), [c.column.type.kind for c in tell])
+    kinds = [c.column.type.kind for c in tell]
+    query = sides.of_source(plan, tell)
+    lacking = _lacking(query, kinds, sides.dialects[0]) if signed else {}
+    query = _without_short(query, kinds)
+    query.set("expressions", query.expressions + list(lacking.values()))
     parts: list[list[Hashes]] = [[] for _ in tell]
+    holds = [i in lacking for i in range(len(tell))]
     for batch in source.read_prints(query, seed):
-        for prints, column in zip(parts, batch.T, strict=True):
+        columns = batch.T
+        for prints, column in zip(parts, columns, strict=False):
             prints.append(column[column != 0])
+        for i, without in zip(lacking, columns[len(tell) :], strict=True):
+            holds[i] = holds[i] and not without.any()
     names = (f"{plan.name}.{c.column.name}" for c in tell)
-    return [searched(n, p, sum(map(len, p)), sides.modulus(plan)) for n, p in zip(names, parts, strict=True)]
+    return [
+        searched(n, p, sum(map(len, p)), sides.modulus(plan), h) for n, p, h in zip(names, parts, holds, strict=True)
+    ]
+
+
+def _lacking(query: exp.Select, kinds: Sequence[Kind], dialect: str) -> dict[int, exp.Expression]:
+    """For the texts among a query's columns, by number: one column more, whose fingerprint is 0 where the value holds the sign."""
+    from sqlglot import exp
+
+    from dbmask_sql.dialects.base import text
+
+    made: dict[int, exp.Expression] = {}
+    for i, (shown, kind) in enumerate(zip(query.expressions, kinds, strict=True)):
+        if kind is Kind.TEXT:
+            lack = exp.If(this=lacks_sign(shown.this, dialect), true=text("without the sign"))
+            name = exp.to_identifier(f"c{len(kinds) + len(made)}", quoted=True)
+            made[i] = exp.Alias(this=exp.Case(ifs=[lack]), alias=name)
+    return made
 
 
 def _without_short(query: exp.Select, kinds: Sequence[Kind]) -> exp.Select:
