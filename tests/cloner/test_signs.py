@@ -46,6 +46,8 @@ def test_they_are_found_in_every_form(place: Place, values: str, type_: str) -> 
     [
         ("SELECT id, mail FROM person WHERE id = 7", "INTEGER"),
         ("SELECT id, CAST(mail AS BLOB) FROM person WHERE id = 7", "TEXT"),
+        ("SELECT id, CAST('a' || char(0) || ' ' || mail AS BLOB) FROM person WHERE id = 7", "TEXT"),
+        ("SELECT id, 'told' || char(0) || ' <' || mail || '>' FROM person WHERE id = 7", "TEXT"),
     ],
 )
 @pytest.mark.parametrize("place", [SQLITE], indirect=True)

@@ -47,10 +47,14 @@ class Searched:
 
 @dataclass
 class Place:
-    """A column of the replica that is looked in. ``allowed`` is the share of its values that may be equal to one of a masked column's."""
+    """A column of the replica, of ``kind`` there, that is looked in.
+
+    ``allowed`` is the share of its values that may be equal to one of a masked column's.
+    """
 
     name: str
     column: ColumnPlan
+    kind: Kind
     whole: bool
     allowed: float
     seen: int = 0
@@ -150,11 +154,11 @@ def places_of(plan: TablePlan) -> list[Place]:
             continue
         name = f"{plan.name}.{c.column.name}"
         if c.runs_in is RunsIn.DATABASE:  # made of masked values, which may be of the form of raw ones
-            made.append(Place(name, c, False, 0.5 if forms else 0.0))
+            made.append(Place(name, c, type_.kind, False, 0.5 if forms else 0.0))
         elif not c.masked:
-            made.append(Place(name, c, False, 0.0))
+            made.append(Place(name, c, type_.kind, False, 0.0))
         else:
-            made.append(Place(name, c, True, _chance(plan, c)))
+            made.append(Place(name, c, type_.kind, True, _chance(plan, c)))
     return made
 
 

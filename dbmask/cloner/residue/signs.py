@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dbmask.cloner.residue.places import Place, Searched, Sides
+from dbmask.cloner.residue.texts import DOCUMENT
 from dbmask.planner import TablePlan
 from dbmask.schema import Kind
 
@@ -48,7 +49,7 @@ def looks(
 def _may(place: Place, dialect: str) -> bool:
     from dbmask_sql.dialects import DIALECTS
 
-    return dialect in DIALECTS and place.allowed == 0 and place.column.column.type.kind in _KNOWN
+    return dialect in DIALECTS and place.allowed == 0 and place.kind in _KNOWN
 
 
 def _narrowed(query: exp.Select, places: Sequence[Place], dialect: str) -> exp.Select | None:
@@ -73,14 +74,29 @@ def _tests(value: exp.Expression, place: Place, dialect: str) -> list[exp.Expres
     from dbmask_sql.dialects.base import call, text
 
     anything = dialect == "sqlite"  # where a column may hold any type
-    if place.column.column.type.kind in _NUMBERS and not anything:
+    if place.kind in _NUMBERS and not anything:
         return []
     made = [_holds(value, SIGN, dialect)]
     if not place.whole:
-        made.append(_holds(value, _ESCAPE, dialect))
+        made.append(_escapes(value, place.kind, dialect))
     if anything:
         made.append(exp.EQ(this=call("TYPEOF", value.copy()), expression=text("blob")))
     return made
+
+
+def _escapes(value: exp.Expression, kind: Kind, dialect: str) -> exp.Expression:
+    """Whether a value is a JSON document in which the sign may be written as an escape. Of texts the first character tells."""
+    from sqlglot import exp
+
+    from dbmask_sql.dialects import dialect as primitives
+    from dbmask_sql.dialects.base import integer, text
+
+    made = _holds(value, _ESCAPE, dialect)
+    if kind is Kind.JSON:
+        return made
+    to = primitives(dialect)
+    first = to.substr(to.plain(value.copy()), 1, integer(1))
+    return exp.And(this=exp.In(this=first, expressions=[text(c) for c in DOCUMENT]), expression=made)
 
 
 def _holds(value: exp.Expression, part: str, dialect: str) -> exp.Expression:

@@ -12,8 +12,10 @@ from dbmask.spi import Reader, ReadsTexts
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["SHORT", "inner_texts", "long_numbers", "long_texts", "texts_of"]
+__all__ = ["DOCUMENT", "SHORT", "inner_texts", "long_numbers", "long_texts", "texts_of"]
 
+DOCUMENT = '{["'
+"""What a text begins with that may be a JSON document of several values."""
 _LEAST_DIGITS = 9
 SHORT = 10 ** (_LEAST_DIGITS - 1)
 """Whole numbers nearer to 0 than this tell of nobody."""
@@ -50,7 +52,7 @@ def inner_texts(texts: list[str]) -> list[str]:
     """What stands in texts, none of which is empty: their words, the leaves of JSON documents."""
     plain, inner = [], []
     for text in with_words(texts):
-        if text[0] not in '{["':
+        if text[0] not in DOCUMENT:
             plain.append(text)
             continue
         try:
