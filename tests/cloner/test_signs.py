@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dbmask.cloner import clone
 from dbmask.cloner.residue import signs
 from dbmask.errors import CheckFailed
+from dbmask.masks.build import example_keys
+from dbmask.policy import Policy
 from dbmask_connectors._postgres_reader import PostgresReader
-from tests.cloner.test_residue import POLICY, SQLITE, Place, residue
+from tests.cloner.test_residue import PEOPLE, POLICY, SQLITE, Place, residue
 from tests.cloner.test_residue import place as place  # a fixture
+from tests.fix_mariadb import MariaDB
 
 residue_search = importlib.import_module("dbmask.cloner.residue.search")
 suspects = importlib.import_module("dbmask.cloner.residue.suspects")
@@ -126,3 +134,59 @@ def test_it_is_what_looking_at_all_texts_finds(place: Place, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signs, "_KNOWN", ())
         assert told() == quick
+
+
+LEAKS = [
+    ("SELECT id, upper(mail) FROM person WHERE id = 7", True),
+    ("SELECT id, concat('told <', mail, '>') FROM person WHERE id = 7", True),
+    ("SELECT id, concat('{\"a\": \"', replace(mail, '@', '\\u0040'), '\"}') FROM person WHERE id = 7", True),
+    ("SELECT id, concat('a note at ', id) FROM person", False),
+]
+
+
+def _clones(urls: tuple[str, str], leaks: bool) -> None:
+    policy = Policy.from_text(MAILS.format(mask="keep", more=""))
+    if leaks:
+        with pytest.raises(CheckFailed, match=r"person\.mail: its values stand in \w+\.other\.x \(1 times"):
+            clone(policy, *urls, keys=example_keys())
+    else:
+        assert clone(policy, *urls, keys=example_keys()).certificate.passed
+
+
+@pytest.mark.parametrize(("values", "leaks"), LEAKS)
+def test_in_mariadb(mariadb: MariaDB, values: str, leaks: bool) -> None:
+    source, target = f"signs_{os.getpid()}_s", f"signs_{os.getpid()}_t"
+    mariadb.create_database(source)
+    script = PEOPLE.format(type="TEXT", values=values.replace("\\", "\\\\"))
+    script = re.sub(r"WITH RECURSIVE.*?;", _SEQUENCE, script, flags=re.DOTALL)
+    try:
+        mariadb.mysql(source, script)
+        _clones((mariadb.url(source), mariadb.url(target)), leaks)
+    finally:
+        for name in (source, target):
+            mariadb.mysql("mysql", f"DROP DATABASE IF EXISTS `{name}`")
+
+
+_SEQUENCE = (
+    "INSERT INTO person SELECT seq, 'Christopher', concat('Person', seq, '@shop.example'), 420600000000 + seq * 7919 "
+    "FROM seq_1_to_200;"
+)
+
+
+@pytest.mark.parametrize(("values", "leaks"), LEAKS)
+def test_in_duckdb(tmp_path: Path, values: str, leaks: bool) -> None:
+    import duckdb
+
+    path = tmp_path / "s.duckdb"
+    with closing(duckdb.connect(str(path))) as db:
+        for statement in PEOPLE.format(type="TEXT", values=values).split(";\n"):
+            if statement.strip():
+                words = statement.replace("INSERT INTO person SELECT", "")
+                db.execute(_DUCKDB if words != statement else statement)
+    _clones((f"duckdb:///{path}", f"duckdb:///{tmp_path / 't.duckdb'}"), leaks)
+
+
+_DUCKDB = (
+    "INSERT INTO person SELECT i, 'Christopher', concat('Person', i, '@shop.example'), 420600000000 + i * 7919 "
+    "FROM range(1, 201) AS r(i)"
+)
