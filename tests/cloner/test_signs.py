@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_they_are_found_in_every_form(place: Place, values: str, type_: str) -> 
 def test_sqlite_s_columns_may_hold_anything(place: Place, values: str, type_: str) -> None:
     with pytest.raises(CheckFailed, match=r"person\.mail: its values stand in main\.other\.x"):
         place.run(values, type_, people=MAILS)
+
+
+def test_bytes_in_a_database_of_utf_16_are_looked_at(tmp_path: Path) -> None:
+    values = "VALUES (7, x'" + b"person7@shop.example".hex() + "')"
+    with closing(sqlite3.connect(tmp_path / "s.db")) as db, db:
+        db.execute("PRAGMA encoding = 'UTF-16le'")
+        db.executescript(PEOPLE.format(type="TEXT", values=values))
+    _clones((f"sqlite:///{tmp_path / 's.db'}", f"sqlite:///{tmp_path / 't.db'}"), True)
 
 
 def test_one_value_without_a_sign_has_all_texts_looked_at(place: Place) -> None:
