@@ -109,7 +109,7 @@ def _peak(policy: str, *urls: str) -> int:
 
 
 def postgres(url: str, port: int, bin_: Path) -> list[list[Result]]:
-    """PostgreSQL to PostgreSQL against psql's binary copy of the same table."""
+    """PostgreSQL to PostgreSQL against psql's binary copy of the same table; with masks also against the clone without."""
     psql = [str(bin_ / "psql"), "-X", "-q"]
     base = url.rpartition("/")[0]
 
@@ -117,11 +117,13 @@ def postgres(url: str, port: int, bin_: Path) -> list[list[Result]]:
         subprocess.run([*psql, f"{base}/{database}", "-c", text], check=True, capture_output=True)
 
     out = []
-    for name, policy, jobs, target in (
-        ("no masks", PLAIN, 1, ">= 0.9"),
-        ("no masks, --jobs 2", PLAIN, 2, "> 1.0"),
-        ("6 cheap masks", CHEAP, 1, ">= 0.7"),
-        ("2 keyed + 4 cheap", KEYED, 1, ">= 0.5"),
+    for name, policy, jobs, target, rival in (
+        ("no masks", PLAIN, 1, ">= 0.9", "psql COPY + key"),
+        ("no masks, --jobs 2", PLAIN, 2, "> 1.0", "psql COPY + key"),
+        ("6 cheap masks", CHEAP, 1, ">= 0.7", "psql COPY + key"),
+        ("6 cheap masks", CHEAP, 1, ">= 0.7", "no masks"),
+        ("2 keyed + 4 cheap", KEYED, 1, ">= 0.5", "psql COPY + key"),
+        ("2 keyed + 4 cheap", KEYED, 1, ">= 0.5", "no masks"),
     ):
         made = []
         for size in SIZES:
@@ -159,9 +161,11 @@ def postgres(url: str, port: int, bin_: Path) -> list[list[Result]]:
 
             urls = (f"{base}/{source}", f"{base}/bench_replica")
             run = lambda u=urls, p=policy, j=jobs: _clone(p, *u, j)  # noqa: E731
+            same = lambda u=urls: _clone(PLAIN, *u)  # noqa: E731
+            other = same if rival == "no masks" else raw
             warm = lambda s=size: warm_memory(64 + s // 1_000)  # noqa: E731
             title = f"PostgreSQL clone, {name}, verified"
-            made.append(compare(title, size, run, "psql COPY + key", raw, target, runs=3, before=warm))
+            made.append(compare(title, size, run, rival, other, target, runs=3, before=warm))
         out.append(made)
     return out
 
