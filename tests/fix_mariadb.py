@@ -10,13 +10,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fix_servers import acquire, demoted, find_program, free_port
+from tests.fix_servers import acquire, alone, demoted, find_program, free_port
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -67,6 +68,16 @@ class MariaDB:
         # PyMySQL reads the system's certificates for every connection that might be encrypted: some 30 ms.
         defaults = {"autocommit": True, "charset": "utf8mb4", "database": dbname, "ssl_disabled": True}
         return pymysql.connect(host=self.host, port=self.port, user=USER, password=PASSWORD, **{**defaults, **options})
+
+    @contextmanager
+    def logged(self) -> Iterator[None]:
+        """Write the general log meanwhile. The run's other workers wait with theirs, since the first to end turns it off."""
+        with alone(self.general_log.parent, "log"), self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL general_log = 1")
+            try:
+                yield
+            finally:
+                cursor.execute("SET GLOBAL general_log = 0")
 
     def create_database(self, name: str, options: str = "CHARACTER SET utf8mb4") -> str:
         """Make a database anew and return its URL."""

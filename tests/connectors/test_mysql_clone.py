@@ -103,11 +103,8 @@ def test_a_masked_replica(mariadb: MariaDB, rich: str, replica: str, tmp_path: P
 def test_no_key_is_in_a_log(mariadb: MariaDB, rich: str, replica: str, tmp_path: Path) -> None:
     loaded = policy(tmp_path)
     ring = loaded.keyring()
-    run(mariadb, rich, "SET GLOBAL general_log = 1")
-    try:
+    with mariadb.logged():
         result = clone(loaded, mariadb.url(rich), mariadb.url(replica), keys=ring)
-    finally:
-        run(mariadb, rich, "SET GLOBAL general_log = 0")
     said = mariadb.general_log.read_bytes()
     written = b"".join(path.read_bytes() for path in mariadb.general_log.parent.glob("binlog.0*"))
     assert b"dbmask_k0_inner" in said

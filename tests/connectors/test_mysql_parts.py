@@ -141,18 +141,14 @@ def test_checksums_see_every_change(mariadb: MariaDB) -> None:
 
 
 def test_bounds_are_in_no_statement(mariadb: MariaDB, made: str) -> None:
-    with mariadb.connect() as admin, admin.cursor() as cursor:
-        cursor.execute("SET GLOBAL general_log = 1")
-        try:
-            start = mariadb.general_log.stat().st_size
-            with closing(source(mariadb, made)) as opened, opened.snapshot() as reader:
-                table = _tables(opened)["k0"]
-                spans = key_spans(reader.session, table, 16_384)
-                for span in spans:
-                    _rows(reader, table, span)
-                    span_sum(reader.session, span, ["k", "body"])
-        finally:
-            cursor.execute("SET GLOBAL general_log = 0")
+    with mariadb.logged():
+        start = mariadb.general_log.stat().st_size
+        with closing(source(mariadb, made)) as opened, opened.snapshot() as reader:
+            table = _tables(opened)["k0"]
+            spans = key_spans(reader.session, table, 16_384)
+            for span in spans:
+                _rows(reader, table, span)
+                span_sum(reader.session, span, ["k", "body"])
     with mariadb.general_log.open("rb") as file:
         file.seek(start)
         logged = file.read().decode("utf-8", "replace")

@@ -18,15 +18,18 @@ from dbmask_connectors._mysql_reader import KeyTable, leaves_statement_log, why_
 from dbmask_connectors._mysql_session import Session
 from dbmask_connectors._mysql_source import MySQLSource
 from dbmask_sql.dialects import dialect
+from tests import fix_mariadb
 from tests.connectors.mariadb_tools import (
     PADS,
     everything,
     run,
     select_all,
+    small_table,
     source,
     user,
 )
 from tests.fix_mariadb import PASSWORD, MariaDB
+from tests.fix_servers import acquire
 
 MARIA = dialect("mysql")
 
@@ -90,19 +93,15 @@ def forms(pads: dict[str, tuple[bytes, bytes]]) -> list[bytes]:
 @pytest.mark.parametrize("format_", ["ROW", "MIXED", "STATEMENT"])
 def test_keys_are_in_no_log(mariadb: MariaDB, maria_small: str, format_: str) -> None:
     logs = Path(mariadb.general_log).parent
-    run(mariadb, maria_small, "SET GLOBAL general_log = 1")
-    try:
-        with closing(Session(Address.parse(mariadb.url(maria_small)), maria_small)) as session:
-            session.run(f"SET SESSION binlog_format = {format_}")
-            keys = KeyTable(session)
-            keys.add(PADS)
-            table = TableName(maria_small, "t")
-            made = keys.join(select_all(everything(source(mariadb, maria_small).schema())[0], {"v": keyed}))
-            found = session.run(made.sql(dialect="mysql"))
-            assert dict(found)[1] == expected("a"), table
-            session.run("INSERT INTO t VALUES (99, 'logged')")
-    finally:
-        run(mariadb, maria_small, "SET GLOBAL general_log = 0")
+    with mariadb.logged(), closing(Session(Address.parse(mariadb.url(maria_small)), maria_small)) as session:
+        session.run(f"SET SESSION binlog_format = {format_}")
+        keys = KeyTable(session)
+        keys.add(PADS)
+        table = TableName(maria_small, "t")
+        made = keys.join(select_all(everything(source(mariadb, maria_small).schema())[0], {"v": keyed}))
+        found = session.run(made.sql(dialect="mysql"))
+        assert dict(found)[1] == expected("a"), table
+        session.run("INSERT INTO t VALUES (99, 'logged')")
     said = Path(mariadb.general_log).read_bytes()
     assert b"LOAD DATA LOCAL INFILE 'keys'" in said
     assert b"'logged'" in said
@@ -139,13 +138,16 @@ def test_why_keys_cannot_reach_a_session(mariadb: MariaDB, maria_small: str) -> 
     with user(mariadb, f"SELECT ON `{maria_small}`.*") as url, closing(opened(url + maria_small)) as one:
         assert not one.capabilities.keys_in_session
         assert "CREATE TEMPORARY TABLES" in one.capabilities.keyed_why_not
-    run(mariadb, maria_small, "SET GLOBAL local_infile = 0")
-    try:
-        with closing(source(mariadb, maria_small)) as one:
-            assert not one.capabilities.keys_in_session
-            assert "local_infile" in one.capabilities.keyed_why_not
-    finally:
-        run(mariadb, maria_small, "SET GLOBAL local_infile = 1")
+
+
+def test_a_server_that_takes_no_local_files_gets_no_keys() -> None:
+    with acquire("bare", fix_mariadb._prepare) as facts:  # a server of its own: other tests load files meanwhile
+        bare = MariaDB("127.0.0.1", facts["port"], facts["socket"], Path(facts["general_log"]))
+        with small_table(bare) as name:
+            run(bare, name, "SET GLOBAL local_infile = 0")
+            with closing(source(bare, name)) as one:
+                assert not one.capabilities.keys_in_session
+                assert "local_infile" in one.capabilities.keyed_why_not
 
 
 # -- who, where, what may be read --------------------------------------------------------------------------------------

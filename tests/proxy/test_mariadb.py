@@ -140,12 +140,9 @@ def test_values_are_masked_and_nothing_else_can_be_read(mariadb: MariaDB, url: s
 
 
 def test_no_key_reaches_the_role_or_a_log(mariadb: MariaDB, url: str) -> None:
-    with mariadb.connect() as c, c.cursor() as cursor:
-        cursor.execute("SET GLOBAL general_log = 1")
-        try:
+    with mariadb.connect() as c:
+        with mariadb.logged():
             install_mariadb(policy(), url, ROLE, keys=example_keys(), password=WORD)
-        finally:
-            cursor.execute("SET GLOBAL general_log = 0")
         log = mariadb.general_log.read_bytes()
         views = repr(rows(c, "SELECT * FROM information_schema.views")).encode()
     with as_role(mariadb, url) as c:

@@ -153,12 +153,9 @@ def test_raw_keys_reach_no_log_of_the_server_and_no_file(
     with opened(mariadb, tmp_path, monkeypatch, _RAW, _HIDING) as night:
         night.refresh()
         night.sql("UPDATE keyed SET name = 'new' WHERE id LIKE '%7'; DELETE FROM marked WHERE id LIKE '%7'")
-        night.rows("SET GLOBAL general_log = 1")
-        try:
+        with mariadb.logged():
             start = mariadb.general_log.stat().st_size
             done = night.refresh()
-        finally:
-            night.rows("SET GLOBAL general_log = 0")
         assert [(row.mode, row.rows_read, row.rows_gone) for row in done.tables.values()] == [
             ("diff", 20, 0),
             ("watermark", 1, 4),
