@@ -260,8 +260,17 @@ def check(done: CloneResult, found: list[Any]) -> None:
 @pytest.mark.parametrize("worth", [1, ahead.WORTH], ids=["searched by a process of its own", ""])
 def test_a_sqlite_file(small: str, tmp_path: Path, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "WORTH", worth)
+    made: list[Any] = []
+    real = ahead.Ahead.result
+
+    def result(self: ahead.Ahead) -> Any:
+        made.append(real(self))
+        return made[-1]
+
+    monkeypatch.setattr(ahead.Ahead, "result", result)
     done = apply(policy(), small, "copy.db", keys=example_keys())
     check(done, ask(small, "SELECT name FROM person"))
+    assert len(made) == (worth == 1) and None not in made
     assert ask(small, "PRAGMA foreign_key_check") == []
     assert [p.name for p in tmp_path.iterdir()] == ["copy.db"]
     assert "visit_person" in {r[0] for r in ask(small, "SELECT name FROM sqlite_master")}
