@@ -256,9 +256,10 @@ def test_an_interrupt_in_the_middle_of_a_copy_leaves_no_statement_running(
         (table,) = targets(schema)
         target.begin()
         target.create(source.structure(schema, [table]))
-        with pytest.raises(KeyboardInterrupt), source.snapshot() as reader:
-            target.relay(source, reader, table, plain(table.table, table.columns), interrupt)
-        assert active(postgres, name, *databases(postgres, replica)) == 0
+        with source.snapshot() as reader:
+            with pytest.raises(KeyboardInterrupt):
+                target.relay(source, reader, table, plain(table.table, table.columns), interrupt)
+            assert active(postgres, name, *databases(postgres, replica)) == 0  # while both connections are open
         target.abort()
     assert databases(postgres, replica) == set()
 
