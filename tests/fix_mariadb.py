@@ -103,20 +103,23 @@ class MariaDB:
         return done.stdout
 
 
-def _prepare(root: Path) -> dict[str, Any]:
+def _prepare(root: Path, scratch: Path | None = None) -> dict[str, Any]:
     who = demoted("mysql")
     data, init = root / "data", root / "init.sql"
-    data.mkdir(mode=0o700)
+    # A server that starts removes every server's temporary tables from its tmpdir; the one that had them may crash then.
+    scratch = scratch or root / "tmp"
+    for path in (data, scratch):
+        path.mkdir(mode=0o700)
     accounts = [f"'{USER}'@'{host}'" for host in ("localhost", "127.0.0.1")]
     lines = [
         f"CREATE USER {a} IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {a} WITH GRANT OPTION;\n" for a in accounts
     ]
     init.write_text("".join(lines), "utf-8")
-    for path in (data, init):
+    for path in (data, scratch, init):
         os.chown(path, who.get("user", -1), who.get("group", -1))
     install = find_program("mariadb-install-db")
     argv = [install, "--no-defaults", f"--datadir={data}", "--skip-test-db", "--auth-root-authentication-method=normal"]
-    argv += ["--skip-log-bin", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"]
+    argv += ["--skip-log-bin", "--innodb-flush-method=nosync", "--innodb-doublewrite=0", f"--tmpdir={scratch}"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/", **who)
     if done.returncode != 0:
         pytest.fail(f"mariadb-install-db failed: {done.stderr[-2000:]}")
@@ -124,6 +127,7 @@ def _prepare(root: Path) -> dict[str, Any]:
     settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
     paths = [
         f"--datadir={data}",
+        f"--tmpdir={scratch}",
         f"--socket={socket}",
         f"--port={port}",
         f"--init-file={init}",

@@ -28,6 +28,14 @@ def test_mariadb_answers(mariadb: MariaDB, mariadb_db: str) -> None:
         assert "MariaDB" in str(cursor.fetchone())
 
 
+def test_mariadb_keeps_its_temporary_tables_to_itself(mariadb: MariaDB) -> None:
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@tmpdir")
+        (tmpdir,) = cursor.fetchone() or ("",)
+    # Any other server that starts in it, another run's too, would remove the tables that this one has open.
+    assert Path(tmpdir) == Path(mariadb.socket).parent.parent / "tmp"
+
+
 HOLDER = """
 import sys, time
 from tests.{module} import _prepare

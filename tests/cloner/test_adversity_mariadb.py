@@ -173,10 +173,10 @@ def test_ddl_between_plan_and_snapshot(place: MariaPlace, monkeypatch: pytest.Mo
 
 
 class OwnServer:
-    """A server that may be crashed, in a directory that may be full."""
+    """A server that may be crashed, in a directory that may be full; ``scratch`` is for its temporary tables, which tests read."""
 
-    def __init__(self, root: Path) -> None:
-        facts = fix_mariadb._prepare(root)
+    def __init__(self, root: Path, scratch: Path) -> None:
+        facts = fix_mariadb._prepare(root, scratch)
         # What is committed survives a crash of the server; a full disk would stop who writes the log of statements.
         argv = [a for a in facts["argv"] if not a.startswith(("--log-bin", "--innodb-flush", "--innodb-doublewrite"))]
         self._argv = [*argv, "--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=8M"]
@@ -206,20 +206,22 @@ class OwnServer:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    root = Path(tempfile.mkdtemp(prefix="dbm-own-"))  # sockets have short names
-    root.chmod(0o755)
+    above = Path(tempfile.mkdtemp(prefix="dbm-own-"))  # sockets have short names
+    above.chmod(0o755)
+    root = above / "full"
+    root.mkdir()
     small = os.geteuid() == 0
     if small:  # a file system of its own takes root
         options = "size=220m,mode=755"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "dbmask-test", str(root)], check=True)
-    server = OwnServer(root)
+    server = OwnServer(root, above / "tmp")
     try:
         yield server
     finally:
         server.crash()
         if small:
             subprocess.run(["umount", "-l", str(root)], check=True)
-        shutil.rmtree(root)
+        shutil.rmtree(above)
 
 
 def test_a_crash_of_the_server(own: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
