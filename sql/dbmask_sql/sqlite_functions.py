@@ -92,24 +92,27 @@ class _Keys(dict[str, _Key]):
 
 def _prfs(pads: Mapping[str, tuple[bytes, bytes]], utf8: Function | None) -> dict[str, Function]:
     keys = _Keys(pads)
-    plain = utf8 is None
+    plain: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {}
 
     def prf(value: Any, name: str) -> str | None:
-        if value is None:
-            return None
-        key = keys[name]
-        if (
-            key.memo is None and plain and type(value) is bytes
-        ):  # as in digits, without a call: most of the time is spent here
-            inner, outer = key.inner.copy(), key.outer.copy()
-            inner.update(value)
-            outer.update(inner.digest())
-            return outer.hexdigest()
-        if key.memo is not None:
-            found = key.memo.get(value) if type(value) is bytes else None
-            if found is not None:
-                key.hits += 1
-                return found
+        # Of values that come once, as in digits, without a look at anything that can be known before: here is where the
+        # time of a keyed copy goes.
+        if type(value) is bytes and (known := plain.get(name)):
+            inner, outer = known
+            state = inner()
+            state.update(value)
+            made = outer()
+            made.update(state.digest())
+            return made.hexdigest()  # type: ignore[no-any-return]
+        return None if value is None else remembered(value, keys[name], name)
+
+    def remembered(value: Any, key: _Key, name: str) -> str:
+        if key.memo is None:
+            if utf8 is None:
+                plain[name] = key.inner.copy, key.outer.copy
+        elif type(value) is bytes and (found := key.memo.get(value)) is not None:
+            key.hits += 1
+            return found
         return key.digits(value, utf8)
 
     def prf_short(value: Any, name: str) -> str | None:
