@@ -102,6 +102,16 @@ def connectors() -> dict[str, Connector]:
     return found
 
 
+@cache
+def _own_connector(scheme: str) -> Connector | None:
+    """The connector of the module called as the scheme is, without importing all others."""
+    name = f"dbmask_connectors.{scheme}"
+    if not scheme.isidentifier() or scheme.startswith("_") or not find_spec(name):
+        return None
+    found: Connector | None = getattr(import_module(name), "CONNECTOR", None)
+    return found if found is not None and scheme in found.schemes else None
+
+
 def _spoken(scheme: str) -> Connector | None:
     """The generic connector, where SQLAlchemy knows a dialect of this name."""
     generic: Any = connectors().get("generic")
@@ -111,7 +121,12 @@ def _spoken(scheme: str) -> Connector | None:
 def connector_for(url: str) -> Connector:
     """The connector for a URL, by its scheme up to "+". Raises UsageError for an unknown one."""
     scheme = urlsplit(url).scheme
-    found = connectors().get(scheme) or connectors().get(scheme.partition("+")[0]) or _spoken(scheme)
+    found = (
+        _own_connector(scheme)
+        or connectors().get(scheme)
+        or connectors().get(scheme.partition("+")[0])
+        or _spoken(scheme)
+    )
     if found is None:
         known = ", ".join(f"{s}://" for s in sorted(connectors()))
         what = f"unknown database scheme {scheme}://" if scheme else "a database is named by a URL"

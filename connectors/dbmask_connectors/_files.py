@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from dbmask.errors import ConnectorError, UsageError
@@ -31,6 +32,25 @@ def path_of(url: str, scheme: str, example: str, settings: frozenset[str] = froz
 
     Raises UsageError where the URL names no file, or says more than that.
     """
+    database, host, query = _parsed(url, scheme, example)
+    if not database or database == ":memory:":
+        raise UsageError(f"a {scheme} URL names a file; write {example}")
+    unknown = sorted(set(query) - settings)
+    if unknown:
+        there = f"there are: {', '.join(sorted(settings))}" if settings else "there are none"
+        raise UsageError(f"a {scheme} URL has no setting {unknown[0]!r}; {there}")
+    if host or database.startswith("file:"):
+        raise UsageError(
+            f"a {scheme} URL holds a path and nothing else; write {example}, with four slashes if absolute"
+        )
+    return Path(database).expanduser().resolve()
+
+
+def _parsed(url: str, scheme: str, example: str) -> tuple[str | None, str | None, Collection[str]]:
+    """Database, host and names of settings, as SQLAlchemy reads a URL. It is long to load, and a path alone needs it not."""
+    plain = f"{scheme}:///"
+    if url.startswith(plain) and not {"?", "@"} & set(url):
+        return url.removeprefix(plain), None, ()
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -38,22 +58,13 @@ def path_of(url: str, scheme: str, example: str, settings: frozenset[str] = froz
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise UsageError(f"this is no {scheme} URL; write {example}") from None
-    database = parsed.database
-    if not database or database == ":memory:":
-        raise UsageError(f"a {scheme} URL names a file; write {example}")
-    unknown = sorted(set(parsed.query) - settings)
-    if unknown:
-        there = f"there are: {', '.join(sorted(settings))}" if settings else "there are none"
-        raise UsageError(f"a {scheme} URL has no setting {unknown[0]!r}; {there}")
-    if parsed.host or database.startswith("file:"):
-        raise UsageError(
-            f"a {scheme} URL holds a path and nothing else; write {example}, with four slashes if absolute"
-        )
-    return Path(database).expanduser().resolve()
+    return parsed.database, parsed.host, parsed.query
 
 
 def settings_of(url: str) -> dict[str, str]:
     """The settings that follow the path of a URL that :func:`path_of` has let pass."""
+    if "?" not in url:
+        return {}
     from sqlalchemy.engine import make_url
 
     return {name: value if isinstance(value, str) else value[-1] for name, value in make_url(url).query.items()}

@@ -210,16 +210,29 @@ def test_every_command_has_help_and_a_summary(capsys: pytest.CaptureFixture[str]
         assert "Usage: dbmask" in capsys.readouterr().out
 
 
-def test_import_is_light() -> None:
+def _loaded(script: str, among: str) -> str:
+    """The modules ``among`` those named that a script of its own process loads; "0" where there are none."""
     root = Path(__file__).parent.parent.parent
     code = (
         f"import sys; sys.path[:0] = {[str(root / p) for p in ('.', 'sql', 'connectors')]!r}\n"
-        "import dbmask, dbmask.cli\n"
-        "heavy = {'numpy', 'spacy', 'psycopg', 'duckdb', 'sqlglot', 'pymysql', 'sqlalchemy', 'pydantic', 'rich'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
+        f"{script}\n"
+        f"print(sorted(set({among.split()!r}) & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_is_light() -> None:
+    heavy = "numpy spacy psycopg duckdb sqlglot pymysql sqlalchemy pydantic rich"
+    assert _loaded("import dbmask, dbmask.cli", heavy) == "0"
+
+
+def test_a_database_loads_its_own_connector_alone(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "a.db").close()
+    opened = f"from dbmask.registry import connector_for; connector_for('sqlite:').source('sqlite:///{tmp_path}/a.db')"
+    others = "sqlalchemy psycopg pymysql duckdb dbmask_connectors.postgresql dbmask_connectors.mysql"
+    assert _loaded(opened, f"{others} dbmask_connectors.sqlite") == "['dbmask_connectors.sqlite']"
 
 
 def test_public_names_are_there() -> None:

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from dbmask.errors import ConnectorError, UsageError
 from dbmask_connectors._files import Building, file_identity, path_of, settings_of, source_path
@@ -17,6 +21,21 @@ from dbmask_connectors._files import Building, file_identity, path_of, settings_
 def test_what_names_no_file_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=r"write sqlite:///shop\.db"):
         path_of(url, "sqlite", "sqlite:///shop.db")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
+def test_a_plain_path_is_read_as_sqlalchemy_reads_it(path: str) -> None:
+    url = f"sqlite:///{path}"
+    try:
+        theirs = make_url(url)
+    except ArgumentError:
+        theirs = None
+    try:
+        ours = path_of(url, "sqlite", "")
+    except (UsageError, RuntimeError):  # "~somebody" who has no home
+        return
+    assert theirs is not None and not theirs.query and not theirs.host and theirs.database
+    assert ours == Path(theirs.database).expanduser().resolve()
 
 
 def test_settings_are_those_that_there_are() -> None:
