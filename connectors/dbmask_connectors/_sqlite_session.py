@@ -48,19 +48,20 @@ _TOLERANT = operator.methodcaller("decode", "utf-8", "surrogateescape")
 """What is no UTF-8 keeps its bytes as surrogates (PEP 383)."""
 
 
-def attachable(path: Path, mode: str) -> str:
-    """The URI of a file; ``mode`` is ro, rw, or rwc, which alone creates one."""
+def attachable(path: Path, mode: str, immutable: bool = False) -> str:
+    """The URI of a file; ``mode`` is ro, rw, or rwc, which alone creates one. What is immutable is read without a lock."""
     uri = f"file:{quote(str(path))}?mode={mode}"
     # On a read-only medium no -shm file can be made, and no writer can come either.
-    if mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY and not path.with_name(path.name + "-wal").exists():
-        uri += "&immutable=1"
-    return uri
+    still = mode == "ro" and os.statvfs(path).f_flag & os.ST_RDONLY and not path.with_name(path.name + "-wal").exists()
+    return f"{uri}&immutable=1" if immutable or still else uri
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a file in autocommit mode; ``mode`` as for attachable. Raises ConnectorError."""
+def connect(path: Path, mode: str, immutable: bool = False) -> sqlite3.Connection:
+    """Open a file in autocommit mode; ``mode`` and ``immutable`` as for attachable. Raises ConnectorError."""
     with translated(str(path)):
-        made = sqlite3.connect(attachable(path, mode), uri=True, isolation_level=None, check_same_thread=False)
+        made = sqlite3.connect(
+            attachable(path, mode, immutable), uri=True, isolation_level=None, check_same_thread=False
+        )
     made.text_factory = _TOLERANT
     with translated(str(path)):
         try:

@@ -145,13 +145,9 @@ class SQLiteTarget(FileTarget):
 
     def finish(self, structure: Structure, progress: Callable[[str], None]) -> None:
         """Commit the rows; then indexes, views, triggers and statistics. AUTOINCREMENT has followed the keys. Raises ConnectorError."""
+        self._commit_rows()
         db = self._open
         with translated("the structure of the replica"):
-            if db.db.in_transaction:
-                db.execute("COMMIT")
-            if self._attached or self._refused:
-                db.execute(f"DETACH {ATTACHED}")
-                self._attached = self._refused = None
             progress("indexes, views and triggers")
             db.execute(f"PRAGMA main.cache_size = -{self._sorted_at_once()}")
             db.execute("BEGIN")
@@ -163,6 +159,15 @@ class SQLiteTarget(FileTarget):
             db.execute("ANALYZE")
             _mark(db.db)
         self._building.write_back()
+
+    def _commit_rows(self) -> None:
+        db = self._open
+        with translated("the rows of the replica"):
+            if db.db.in_transaction:
+                db.execute("COMMIT")
+            if self._attached or self._refused:
+                db.execute(f"DETACH {ATTACHED}")
+                self._attached = self._refused = None
 
     def _sorted_at_once(self) -> int:
         """Kilobytes that SQLite sorts in memory before it merges: as many as it has of cache.
@@ -191,6 +196,23 @@ class SQLiteTarget(FileTarget):
             self._open.execute("PRAGMA main.locking_mode = NORMAL")
             self._open.execute("SELECT count(*) FROM main.sqlite_master").fetchone()  # the next read lets go
         return str(self._building.path)
+
+    def rows_opened(self) -> str:
+        """Commit the rows; the path of their file, empty where the file vacuums itself, for then what is new moves what is there."""
+        self._commit_rows()
+        with translated(str(self.path)):
+            (moves,) = self._open.execute("PRAGMA main.auto_vacuum").fetchone()
+        return "" if moves else str(self._building.path)
+
+    @contextlib.contextmanager
+    def open_rows(self, building: str) -> Iterator[ReplicaReader]:
+        """Read the tables as they are now, in one transaction and without a lock: what `finish` writes goes beside their pages."""
+        with contextlib.closing(Session(connect(Path(building), "ro", immutable=True))) as session:
+            with translated(building):
+                session.execute("BEGIN")
+                # The tables and their places are known from here on, and no index that is only half there.
+                session.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            yield ReplicaReader(session, self.path)
 
     @contextlib.contextmanager
     def open_building(self, building: str) -> Iterator[ReplicaReader]:

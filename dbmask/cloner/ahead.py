@@ -9,10 +9,11 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Self
 
 from dbmask.cloner.certificate import Check
 from dbmask.cloner.residue import Search
@@ -26,12 +27,13 @@ from dbmask.planner import Plan, Profile, TablePlan, build_plan
 from dbmask.policy.model import Policy
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import OpensBuilding, Reader, Shared, SharedSource, Source, Target, TellsLatest
+from dbmask.spi import OpensBuilding, OpensRows, Reader, Shared, SharedSource, Source, Target, TellsLatest
 
 __all__ = ["WORTH", "Ahead", "worth"]
 
 WORTH = 100_000
 """Rows of tables with columns to search for, from which a process is worth its start."""
+_ON_THE_WAY = ("began", "opened")
 
 
 def worth(source: Source, target: Target, plans: Sequence[TablePlan]) -> bool:
@@ -72,7 +74,7 @@ class Ahead:
         planning = pickle.dumps((policy, plan.schema))
         self._process.tell(packed_keys(_Task(urls, planning, tuple(tables), tuple(allowed), keys)))
         self._witness: threading.Thread | None = None
-        self._begun = False
+        self._begun = self._looking = False
 
     def begin(self, shared: Shared | None, reader: Reader) -> None:
         """Let it read the source: a snapshot that is shared, or one of its own, if nobody has written since the reader's."""
@@ -95,15 +97,31 @@ class Ahead:
         except (EOFError, OSError, DbmaskError):
             self._begun = False
 
+    def look_at_rows(self, target: OpensRows) -> None:
+        """Let it look in the replica's rows, which are all there, while the rest is made. Where it has not begun yet it looks later."""
+        if self._process is None or (self._witness is not None and self._witness.is_alive()):
+            return
+        self._settle()
+        building = target.rows_opened() if self._process is not None else ""
+        if building:
+            self._process.tell(pickle.dumps((building, True)))
+            self._looking = _opens(self._process.pipe)
+            if not self._looking:
+                self.end()
+
     def look(self, building: str) -> None:
-        """Let it look in the replica, which is complete."""
+        """Let it look in the replica, which is complete, if it does not already."""
+        self._settle()
+        if self._process is not None and not self._looking:
+            self._process.tell(pickle.dumps((building, False)))
+
+    def _settle(self) -> None:
+        """Wait until it has begun; end it where it sees other rows."""
         if self._witness is not None:
             self._witness.join()
             self._witness = None
         if not self._begun:
             self.end()
-        if self._process is not None:
-            self._process.tell(pickle.dumps(building))
 
     def result(self) -> tuple[list[Check], list[str]] | None:
         """What :meth:`Search.look` gave there; None where it came to nothing."""
@@ -112,7 +130,7 @@ class Ahead:
         made = None
         try:
             what, body = self._process.pipe.recv()
-            while what == "began":
+            while what in _ON_THE_WAY:
                 what, body = self._process.pipe.recv()
             made = body if what == "done" else None
         except (EOFError, OSError):
@@ -154,15 +172,60 @@ def _search(pipe: Connection, task: _Task) -> tuple[list[Check], list[str]]:
         plan = build_plan(policy, schema, source.capabilities, Profile.CLONE, task.keys, {}).require()
         plans = [plan.tables[name] for name in task.tables]
         dialects = source.capabilities.dialect, target.capabilities.dialect
-        with _snapshot(source, pickle.loads(pipe.recv_bytes())) as reader:  # noqa: S301 - from the parent process alone
+        shared = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
+        with _snapshot(source, shared) as reader, _Opening(pipe, target) as opening:
             send(pipe, "began", None)
             rows = {p.name: count_rows(reader, p.table, p, dialects[0]) for p in plans}
             search = Search(plans, rows, dialects, task.allowed)
             search.gather(reader)
-            building = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent process alone
-            assert isinstance(target, OpensBuilding)  # noqa: S101 - worth has asked
-            with target.open_building(building) as replica:
-                return search.look(reader, replica)
+            return search.look(reader, opening.result())
+
+
+class _Opening:
+    """Opens what the parent names as soon as it does, whatever else this process is at: the parent waits for that."""
+
+    def __init__(self, pipe: Connection, target: Target) -> None:
+        self._pipe, self._target = pipe, target
+        self._made: Future[Reader] = Future()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._open, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def result(self) -> Reader:
+        """What was opened, once it is."""
+        return self._made.result()
+
+    def _open(self) -> None:
+        try:
+            building, unfinished = pickle.loads(self._pipe.recv_bytes())  # noqa: S301 - from the parent process alone
+            self._made.set_result(self._stack.enter_context(_opened(self._target, building, unfinished)))
+        except Exception as error:  # whoever waits gets it
+            self._made.set_exception(error)
+        send(self._pipe, "opened", None)
+
+
+def _opened(target: Target, building: str, unfinished: bool) -> AbstractContextManager[Reader]:
+    if unfinished:
+        assert isinstance(target, OpensRows)  # noqa: S101 - look_at_rows got the name from one
+        return target.open_rows(building)
+    assert isinstance(target, OpensBuilding)  # noqa: S101 - worth has asked
+    return target.open_building(building)
+
+
+def _opens(pipe: Connection) -> bool:
+    """Wait until the process has opened what it was told of, or failed to; False where it comes to nothing."""
+    try:
+        what, _ = pipe.recv()
+        while what == "began":
+            what, _ = pipe.recv()
+    except (EOFError, OSError):
+        return False
+    return bool(what == "opened")
 
 
 @contextmanager

@@ -43,7 +43,17 @@ from dbmask.policy.match import kept_columns, resolve
 from dbmask.policy.model import Policy, TableMode
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import ChunkedTarget, OpensBuilding, Reader, ReplacesSource, Source, Structure, Target, TargetTable
+from dbmask.spi import (
+    ChunkedTarget,
+    OpensBuilding,
+    OpensRows,
+    Reader,
+    ReplacesSource,
+    Source,
+    Structure,
+    Target,
+    TargetTable,
+)
 
 __all__ = ["Built", "CloneResult", "Options", "clone"]
 
@@ -241,6 +251,8 @@ def _build(run: _Run) -> None:
             run.plan = replace(run.plan, tables={**run.plan.tables, **picked})
             if not loaded.finished:
                 run.book.phase("finish")
+                if run.ahead is not None and isinstance(run.target, OpensRows):
+                    run.ahead.look_at_rows(run.target)
                 run.target.finish(structure, run.show.phase)
             run.position = loaded.reader.position
             run.left_out = (*structure.left_out, *loaded.left_out, *run.choice.left_out(picked.values()))

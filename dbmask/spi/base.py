@@ -20,6 +20,7 @@ __all__ = [
     "Held",
     "HoldsKeys",
     "OpensBuilding",
+    "OpensRows",
     "Pads",
     "Progress",
     "Reader",
@@ -173,6 +174,22 @@ class OpensBuilding(Protocol):
 
     def open_building(self, building: str) -> AbstractContextManager[Reader]:
         """Read what another process builds."""
+        ...
+
+
+@runtime_checkable
+class OpensRows(Protocol):
+    """A target whose rows other processes can read while `finish` runs, which leaves them where they are. Optional."""
+
+    def rows_opened(self) -> str:
+        """All rows are there: let others in; what :meth:`open_rows` knows them by, empty where `finish` may move them.
+
+        Raises ConnectorError.
+        """
+        ...
+
+    def open_rows(self, building: str) -> AbstractContextManager[Reader]:
+        """Read the rows of what another process builds; that process waits until they are open."""
         ...
 
 

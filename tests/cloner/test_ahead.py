@@ -21,6 +21,7 @@ from dbmask.cloner import Options, ahead, clone, verify_replica
 from dbmask.errors import CheckFailed, ConnectorError
 from dbmask.masks.build import example_keys
 from dbmask.policy import Policy
+from dbmask_connectors._sqlite_target import SQLiteTarget
 from tests.fix_postgres import Postgres
 
 clone_run = importlib.import_module("dbmask.cloner.run")
@@ -100,7 +101,45 @@ def test_it_finds_a_leak(make: Make, here: list[str]) -> None:
     assert not here
 
 
-@pytest.mark.parametrize("when", ["at once", "when it is to look"])
+@pytest.mark.parametrize("moves", [False, True])
+def test_it_looks_while_indexes_are_made(
+    tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    """SQLite's rows stay where they are meanwhile, unless the file vacuums itself: then it looks when all is there."""
+    monkeypatch.setattr(ahead, "WORTH", 1)
+    with closing(sqlite3.connect(tmp_path / "s.db")) as db, db:
+        db.executescript(f"PRAGMA auto_vacuum = {int(moves)};" + SCRIPT.format(value=LEAK))
+        db.execute("CREATE INDEX other_x ON other (x)")
+    looking: list[bool] = []
+    real, finish = ahead.Ahead.look_at_rows, SQLiteTarget.finish
+
+    def begun(self: Any, target: Any) -> None:
+        self._witness.join()
+        real(self, target)
+        looking.append(self._looking)
+
+    def late(self: Any, *args: Any) -> None:
+        if not moves:
+            time.sleep(1)  # by now it has looked, if it can
+            assert run_ahead[0]._process.pipe.poll()
+        finish(self, *args)
+
+    def note(self: Any, *args: Any) -> None:
+        made(self, *args)
+        run_ahead.append(self)
+
+    run_ahead: list[Any] = []
+    made = ahead.Ahead.__init__
+    monkeypatch.setattr(ahead.Ahead, "__init__", note)
+    monkeypatch.setattr(ahead.Ahead, "look_at_rows", begun)
+    monkeypatch.setattr(SQLiteTarget, "finish", late)
+    with pytest.raises(CheckFailed, match=r"other\.x \(1 times"):
+        clone(POLICY, f"sqlite:///{tmp_path / 's.db'}", f"sqlite:///{tmp_path / 't.db'}", keys=example_keys())
+    assert looking == [not moves]
+    assert not here
+
+
+@pytest.mark.parametrize("when", ["at once", "when rows are there", "when it is to look"])
 def test_a_process_that_is_killed_is_done_without(
     make: Make, here: list[str], when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,11 +148,14 @@ def test_a_process_that_is_killed_is_done_without(
         self._process.process.join()
         real(self, *args)
 
-    name = "begin" if when == "at once" else "look"
+    name = {"at once": "begin", "when rows are there": "look_at_rows", "when it is to look": "look"}[when]
+    urls = make(LEAK)
+    if name == "look_at_rows" and urls[1].startswith("postgresql"):
+        name = "look"  # indexes are made under locks that would wait for those who read
     real = getattr(ahead.Ahead, name)
     monkeypatch.setattr(ahead.Ahead, name, killed)
     with pytest.raises(CheckFailed, match=r"other\.x \(1 times"):
-        clone(POLICY, *make(LEAK), keys=example_keys())
+        clone(POLICY, *urls, keys=example_keys())
     assert here == ["here"]
 
 

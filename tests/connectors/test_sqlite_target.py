@@ -13,7 +13,7 @@ from dbmask.errors import ConnectorError
 from dbmask.masks.build import example_keys
 from dbmask.registry import connector_for
 from dbmask.schema import TableName
-from dbmask.spi import TargetTable
+from dbmask.spi import OpensRows, TargetTable
 from dbmask_sql.dialects import dialect
 from tests.connectors.copying import Chosen, copy, plain_query, sqlite_file, sqlite_rows, statement
 from tests.connectors.sqlite_building import SKIPPED, building, contents, rich_file, target_of
@@ -229,3 +229,38 @@ def test_the_replica_can_be_read_before_and_after_it_is_published(rich: Path, tm
         (batch,) = reader.read(statement(country, ["code"]))
         assert batch[0]
         assert target.check_foreign_keys(done.structure) == done.broken
+
+
+@pytest.mark.parametrize("auto_vacuum", [0, 1, 2])
+def test_rows_are_read_while_the_rest_is_made(tmp_path: Path, auto_vacuum: int) -> None:
+    """Another connection reads all rows, whatever of an index is there; not where the file moves what it holds."""
+    sqlite_file(
+        tmp_path / "a.db",
+        f"PRAGMA auto_vacuum = {auto_vacuum}; CREATE TABLE t (x TEXT); CREATE INDEX every ON t (x);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO t SELECT hex(randomblob(200)) FROM n",
+    )
+    source = connector_for("sqlite://").source(f"sqlite:///{tmp_path / 'a.db'}")
+    with (
+        closing(source),
+        building(tmp_path / "a.db", tmp_path / "b.db") as (target, tables),
+        source.snapshot() as reader,
+    ):
+        assert isinstance(target, OpensRows)
+        target.relay(source, reader, tables["t"], plain_query(tables["t"]), lambda _: None)
+        place = target.rows_opened()
+        assert (place == "") == (auto_vacuum > 0)
+        if not place:
+            return
+        query = exp.select("x").from_(exp.table_("t", db="main"))
+        other = target_of(tmp_path / "b.db")
+        assert isinstance(other, OpensRows)
+        with other.open_rows(place) as rows:
+            batches = rows.read(query, 1_000)
+            seen = list(next(batches)[0])
+            target.finish(source.structure(source.schema(), list(tables.values())), lambda _: None)
+            seen += [value for batch in batches for value in batch[0]]
+            again = [value for batch in rows.read(query) for value in batch[0]]
+        with target.reader() as finished:
+            assert sorted(seen) == sorted(again) == sorted(v for b in finished.read(query) for v in b[0])
+        assert len(set(seen)) == 20_000

@@ -139,7 +139,7 @@ def telling_columns(
     Also whether all telling values of these may hold the sign, by the sample.
     """
     count = sides.rows.get(plan.name, 0)
-    if not fit or count <= 2 * _SAMPLE:
+    if not fit or count <= 5 * _SAMPLE:  # a look at a sample of less costs what all of it does
         return list(fit), True
     query = sides.of_source(plan, fit, count // _SAMPLE)
     if query.args.get("where") is None:
