@@ -332,6 +332,21 @@ def at_chunk(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], Non
     monkeypatch.setattr("dbmask.cloner.loading.copy_chunk", copy)
 
 
+def settle(postgres: Postgres, name: str) -> None:
+    """Wait until transactions that were open when a database's rows were written have ended: other tests have some on this server.
+
+    A snapshot taken while they are open cannot say later that rows as young as they are have not changed.
+    """
+    with postgres.connect(name) as connection:
+        (own,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone() or (0,)
+        deadline = time.monotonic() + 60
+        oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+        while ((connection.execute(oldest).fetchone() or (0,))[0]) <= own:
+            assert time.monotonic() < deadline
+            connection.execute("SELECT pg_current_xact_id()")  # the oldest is the next to come where none is open
+            time.sleep(0.02)
+
+
 class Arming(Quiet):
     """Arms a proxy when rows begin to flow."""
 

@@ -31,6 +31,7 @@ from tests.cloner.crashing import (
     leftovers,
     replica_rows,
     run_clone,
+    settle,
 )
 from tests.cloner.tcp_proxy import Proxy
 from tests.fix_postgres import Postgres
@@ -44,6 +45,7 @@ def _made(postgres: Postgres, folder: Path) -> Place:
     place = Place(postgres, f"{NAME}_source", f"{NAME}_target", folder)
     postgres.create_database(place.source)
     postgres.psql(place.source, SCHEMA.replace("{n}", "500"))
+    settle(postgres, place.source)
     run_clone(place)
     return place
 

@@ -25,7 +25,7 @@ from dbmask.schema import TableName
 from dbmask.spi import Shared, SharedSource
 from dbmask.state import State
 from dbmask_connectors._postgres_target import PostgresTarget
-from tests.cloner.crashing import POLICY, SCHEMA, Place, children, contents, leftovers, run_clone
+from tests.cloner.crashing import POLICY, SCHEMA, Place, children, contents, leftovers, run_clone, settle
 from tests.fix_postgres import Postgres
 
 NAME = f"chunks_{os.getpid()}"
@@ -37,6 +37,7 @@ def source(postgres: Postgres) -> Iterator[str]:
     name = f"{NAME}_source"
     postgres.create_database(name)
     postgres.psql(name, SCHEMA.replace("{n}", str(ROWS)))
+    settle(postgres, name)
     yield name
     postgres.drop_database(name)
 

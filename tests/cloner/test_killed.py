@@ -22,6 +22,7 @@ from tests.cloner.crashing import (
     leftovers,
     replica_rows,
     run_clone,
+    settle,
     start_clone,
     strike,
 )
@@ -55,6 +56,7 @@ def place(postgres: Postgres, tmp_path: Path) -> Iterator[Place]:
     made = Place(postgres, f"{NAME}_source", f"{NAME}_target", tmp_path)
     postgres.create_database(made.source)
     postgres.psql(made.source, SCHEMA.replace("{n}", "300"))
+    settle(postgres, made.source)
     run_clone(made)
     yield made
     for name in (made.source, made.target):
