@@ -49,7 +49,7 @@ def path_of(url: str, scheme: str, example: str, settings: frozenset[str] = froz
 def _parsed(url: str, scheme: str, example: str) -> tuple[str | None, str | None, Collection[str]]:
     """Database, host and names of settings, as SQLAlchemy reads a URL. It is long to load, and a path alone needs it not."""
     plain = f"{scheme}:///"
-    if url.startswith(plain) and not {"?", "@"} & set(url):
+    if url.startswith(plain) and not {"?", "@", "%"} & set(url):
         return url.removeprefix(plain), None, ()
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dbmask.errors import ConnectorError, UsageError
@@ -40,6 +42,7 @@ _PART = "__dbmask_"
 _OLD = "old"
 _MAX = 63
 _ATTEMPTS = 5
+_AGAIN_SECONDS = 0.05
 
 
 def _short(target: str) -> str:
@@ -128,7 +131,7 @@ def take_over(admin: psycopg.Connection[Any], name: str) -> bool:
     deadline = time.monotonic() + 10
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
     while True:
-        _end_sessions(admin, name)
+        _end_sessions(admin, number_of(admin, name))
         left = admin.execute(query, (name,)).fetchone()
         if not left or not left[0] or time.monotonic() > deadline:
             return True
@@ -164,7 +167,7 @@ def drop(admin: psycopg.Connection[Any], name: str) -> None:
         return
     version = admin.info.server_version
     if version < 130000:
-        _end_sessions(admin, name)
+        _end_sessions(admin, number_of(admin, name))
     force = sql.SQL(" WITH (FORCE)" if version >= 130000 else "")
     admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)) + force)
 
@@ -194,34 +197,53 @@ def publish(admin: psycopg.Connection[Any], built: str, target: str, kept: str =
 
 
 def rename(admin: psycopg.Connection[Any], built: str, target: str, old: str) -> None:
-    """Move ``target`` to ``old``, where it stays closed, and ``built`` to ``target``, which is open.
+    """Move ``target`` to ``old``, which is closed, and ``built`` to ``target``, which is open, in one transaction. Raises ConnectorError.
 
-    Close the target for logins, end its sessions and rename; where that fails it is opened again. Raises ConnectorError.
+    Nobody is let into a database that is being renamed, and the server waits some seconds for those who are in it: they are
+    ended meanwhile. Whatever dies in between, the target is the one or the other, and open.
     """
     from psycopg import errors, sql
 
     renaming = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    open_for_logins(admin, target, False)
-    try:
-        for attempt in range(_ATTEMPTS):
-            _end_sessions(admin, target)
-            try:
-                with admin.transaction():
-                    admin.execute(renaming.format(sql.Identifier(target), sql.Identifier(old)))
-                    admin.execute(renaming.format(sql.Identifier(built), sql.Identifier(target)))
-                    open_for_logins(admin, target, True)
-                return
-            except errors.ObjectInUse:
-                if attempt == _ATTEMPTS - 1:
-                    raise ConnectorError(
-                        f"database {target} stayed in use: its sessions could not be ended "
-                        "(ask for the role pg_signal_backend, or end them)"
-                    ) from None
-                time.sleep(0.5)
-    except BaseException:
-        if number_of(admin, built):
-            open_for_logins(admin, target, True)
-        raise
+    number = number_of(admin, target)
+    for attempt in range(_ATTEMPTS):
+        try:
+            with _emptied(admin, number), admin.transaction():
+                admin.execute(renaming.format(sql.Identifier(target), sql.Identifier(old)))
+                open_for_logins(admin, old, False)
+                admin.execute(renaming.format(sql.Identifier(built), sql.Identifier(target)))
+                open_for_logins(admin, target, True)
+            return
+        except errors.ObjectInUse:
+            if attempt == _ATTEMPTS - 1:
+                raise ConnectorError(
+                    f"database {target} stayed in use: its sessions could not be ended "
+                    "(ask for the role pg_signal_backend, or end them)"
+                ) from None
+
+
+@contextmanager
+def _emptied(admin: psycopg.Connection[Any], number: int) -> Iterator[None]:
+    """End the sessions in the database of this oid, again and again while the block runs."""
+    import psycopg
+
+    same: dict[str, Any] = {**admin.info.get_parameters(), "password": admin.info.password}
+    stop = threading.Event()
+    with closing(psycopg.connect(**same, autocommit=True)) as beside:
+
+        def keep_ending() -> None:
+            with suppress(psycopg.Error):
+                while not stop.wait(_AGAIN_SECONDS):
+                    _end_sessions(beside, number)
+
+        _end_sessions(beside, number)
+        thread = threading.Thread(target=keep_ending, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
 
 def open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> None:
@@ -232,13 +254,13 @@ def open_for_logins(admin: psycopg.Connection[Any], name: str, open_: bool) -> N
     admin.execute(allow.format(sql.Identifier(name), sql.SQL("true" if open_ else "false")))
 
 
-def _end_sessions(admin: psycopg.Connection[Any], name: str) -> None:
-    """End the sessions in a database as far as this user may; those that stay show when it is renamed."""
+def _end_sessions(admin: psycopg.Connection[Any], number: int) -> None:
+    """End the sessions in the database of this oid as far as this user may; those that stay show when it is renamed."""
     from psycopg import errors
 
     rows = admin.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
-        (name,),
+        "SELECT pid FROM pg_stat_activity WHERE datid = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        (number,),
     ).fetchall()
     for (pid,) in rows:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -228,6 +229,62 @@ def test_a_swap_that_fails_leaves_the_old_one_serving(postgres: Postgres, source
             ).fetchall() == [(True,)]
     assert postgres.psql(replica, "SELECT x FROM served") == "1\n"
     assert databases(postgres, replica) == {replica, old}
+
+
+class Killed(BaseException):
+    """A process has ended: none of its statements come any more."""
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_kill_at_any_statement_of_the_swap_leaves_one_that_serves(
+    postgres: Postgres, source: str, replica: str, keep: int
+) -> None:
+    """The old one or the new one, never none, and never one that lets nobody in."""
+    seen = []
+    for number in itertools.count():
+        postgres.create_database(replica)
+        postgres.psql(replica, "CREATE TABLE served AS SELECT 1 AS x")
+        killed = _killed_swap(postgres, source, replica, keep, number)
+        seen.append(postgres.psql(replica, "SELECT to_regclass('served') IS NOT NULL") == "t\n")
+        for name in databases(postgres, replica):
+            postgres.drop_database(name)
+        if not killed:
+            break
+    assert len(seen) > 5 and seen == sorted(seen, reverse=True) and seen[0] and not seen[-1]
+
+
+def _killed_swap(postgres: Postgres, source: str, replica: str, keep: int, number: int) -> bool:
+    """Replace a database by a process that is killed before so many statements; whether it was."""
+    execute, left = psycopg.Connection.execute, number
+
+    def counted(self: Any, *args: Any, **options: Any) -> Any:
+        nonlocal left
+        if threading.current_thread() is threading.main_thread():
+            left -= 1
+            if left < 0:
+                raise Killed
+        return execute(self, *args, **options)
+
+    with closing(CONNECTOR.source(source)) as opened:
+        target = CONNECTOR.target(postgres.url(replica))
+        schema = opened.schema()
+        target.check(True)
+        target.keep_previous(keep)
+        target.begin()
+        target.create(opened.structure(schema, targets(schema)))
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(psycopg.Connection, "execute", counted)
+                target.publish()
+            return False
+        except Killed:
+            for connection in (target._built, target._admin):
+                if connection is not None:
+                    connection.close()
+            return True
+        finally:
+            target._name = ""  # nobody clears up
+            target.close()
 
 
 def test_abort_removes_everything_and_a_second_one_does_nothing(postgres: Postgres, source: str, replica: str) -> None:
