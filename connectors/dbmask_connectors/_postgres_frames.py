@@ -33,6 +33,8 @@ _MUCH = 64 * 1024
 """Bytes that are worth being woken for: a server sends 8 KB at a time."""
 _MOMENT = 5
 """Milliseconds for which so many are waited for; then what is there will do."""
+_LONG = 512 * 1024
+"""Bytes after which an answer is a long one. Of shorter ones any byte wakes: a moment's wait would be most of their time."""
 _PATIENCE = 5.0
 """Seconds for a server to answer a cancellation before its connection is given up."""
 
@@ -87,7 +89,6 @@ def frames(
     body = statement.encode() + b"\0"
     with lent(connection) as plain:
         answer = _Answer(plain, even)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _MUCH)
         try:
             send(plain, b"Q" + (len(body) + 4).to_bytes(4, "big") + body)
             yield from answer.blocks()
@@ -131,6 +132,8 @@ class _Answer:
         self._whole = 0  # bytes of whole CopyData messages at the buffer's beginning
         self._count = 0  # how many they are
         self._state = ""
+        self._received = 0
+        self._mark = 1  # of SO_RCVLOWAT
 
     def blocks(self, until: float | None = None) -> Generator[tuple[int, memoryview], None, None]:
         """As :func:`frames`. Raises TimeoutError after ``until`` on the monotonic clock."""
@@ -191,6 +194,10 @@ class _Answer:
             if not got:
                 raise ConnectionResetError
             self._filled += got
+            self._received += got
+            if self._received >= _LONG and self._mark == 1:
+                self._mark = _MUCH
+                self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._mark)
             return
 
     def _wait(self, until: float | None) -> None:
@@ -201,7 +208,7 @@ class _Answer:
             if not self._waiting.poll(limit):
                 raise TimeoutError
         finally:
-            self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _MUCH)
+            self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self._mark)
 
     def _drop(self, count: int) -> None:
         rest = self._filled - count

@@ -99,6 +99,21 @@ def test_rows_that_come_slowly_are_waited_for(pair: tuple[psycopg.Connection[Any
     assert source.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(("rows", "last"), [(300, {1}), (100_000, {1, 65_536})])
+def test_a_short_answer_waits_for_no_more_bytes(
+    pair: tuple[psycopg.Connection[Any], psycopg.Connection[Any]], rows: int, last: set[int]
+) -> None:
+    """To be woken by many bytes only pays where many come: small chunks would wait for a moment each."""
+    source, _ = pair
+    marks: set[int] = set()
+    query = f"COPY (SELECT i, repeat('x', 90) FROM generate_series(1, {rows}) i) TO STDOUT (FORMAT binary)"
+    with contextlib.closing(frames(source, query)) as blocks, lent(source) as plain:
+        marks.add(1)
+        for _ in blocks:
+            marks.add(plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT))
+    assert marks == last
+
+
 def test_an_error_of_the_source_is_its_sqlstate_without_its_text(
     pair: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
 ) -> None:
