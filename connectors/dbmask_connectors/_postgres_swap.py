@@ -232,7 +232,7 @@ def _emptied(admin: psycopg.Connection[Any], number: int) -> Iterator[None]:
     with closing(psycopg.connect(**same, autocommit=True)) as beside:
 
         def keep_ending() -> None:
-            with suppress(psycopg.Error):
+            with suppress(psycopg.Error):  # whom it cannot end any more, the rename tells of
                 while not stop.wait(_AGAIN_SECONDS):
                     _end_sessions(beside, number)
 

@@ -92,7 +92,7 @@ class _Keys(dict[str, _Key]):
 
 def _prfs(pads: Mapping[str, tuple[bytes, bytes]], utf8: Function | None) -> dict[str, Function]:
     keys = _Keys(pads)
-    plain: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {}
+    plain: dict[str, tuple[Callable[[], hashlib._Hash], Callable[[], hashlib._Hash]]] = {}
 
     def prf(value: Any, name: str) -> str | None:
         # Of values that come once, as in digits, without a look at anything that can be known before: here is where the
@@ -103,7 +103,7 @@ def _prfs(pads: Mapping[str, tuple[bytes, bytes]], utf8: Function | None) -> dic
             state.update(value)
             made = outer()
             made.update(state.digest())
-            return made.hexdigest()  # type: ignore[no-any-return]
+            return made.hexdigest()
         return None if value is None else remembered(value, keys[name], name)
 
     def remembered(value: Any, key: _Key, name: str) -> str:

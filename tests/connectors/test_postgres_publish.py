@@ -235,17 +235,19 @@ class Killed(BaseException):
     """A process has ended: none of its statements come any more."""
 
 
-@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("act", ["publish", "publish and keep", "roll back"])
 def test_a_kill_at_any_statement_of_the_swap_leaves_one_that_serves(
-    postgres: Postgres, source: str, replica: str, keep: int
+    postgres: Postgres, source: str, replica: str, act: str
 ) -> None:
-    """The old one or the new one, never none, and never one that lets nobody in."""
+    """What was there or what comes in its place, never none, and never one that lets nobody in."""
     seen = []
     for number in itertools.count():
         postgres.create_database(replica)
         postgres.psql(replica, "CREATE TABLE served AS SELECT 1 AS x")
-        killed = _killed_swap(postgres, source, replica, keep, number)
-        seen.append(postgres.psql(replica, "SELECT to_regclass('served') IS NOT NULL") == "t\n")
+        killed = _killed_swap(postgres, source, replica, act, number)
+        seen.append(
+            postgres.psql(replica, "SELECT to_regclass('served') IS NOT NULL") == ("t\n", "f\n")[act == "roll back"]
+        )
         for name in databases(postgres, replica):
             postgres.drop_database(name)
         if not killed:
@@ -253,8 +255,11 @@ def test_a_kill_at_any_statement_of_the_swap_leaves_one_that_serves(
     assert len(seen) > 5 and seen == sorted(seen, reverse=True) and seen[0] and not seen[-1]
 
 
-def _killed_swap(postgres: Postgres, source: str, replica: str, keep: int, number: int) -> bool:
-    """Replace a database by a process that is killed before so many statements; whether it was."""
+def _killed_swap(postgres: Postgres, source: str, replica: str, act: str, number: int) -> bool:
+    """Replace a database, or put the one back that was replaced, by a process that is killed before so many statements.
+
+    Whether it was.
+    """
     execute, left = psycopg.Connection.execute, number
 
     def counted(self: Any, *args: Any, **options: Any) -> Any:
@@ -269,13 +274,16 @@ def _killed_swap(postgres: Postgres, source: str, replica: str, keep: int, numbe
         target = CONNECTOR.target(postgres.url(replica))
         schema = opened.schema()
         target.check(True)
-        target.keep_previous(keep)
+        target.keep_previous(0 if act == "publish" else 1)
         target.begin()
         target.create(opened.structure(schema, targets(schema)))
+        if act == "roll back":
+            target.publish()
         try:
             with pytest.MonkeyPatch.context() as patch:
+                kept = target.previous()
                 patch.setattr(psycopg.Connection, "execute", counted)
-                target.publish()
+                target.roll_back(kept[0].name) if act == "roll back" else target.publish()
             return False
         except Killed:
             for connection in (target._built, target._admin):
